@@ -1,0 +1,80 @@
+"""The options that several commands share, each defined once. Values arrive as text and are parsed by quantities."""
+
+from typing import Annotated
+
+import typer
+
+from scaling_cli.core.laws import Law
+from scaling_cli.core.quantities import parse_quantity
+from scaling_cli.errors import InputError
+
+DEFAULT_LAW = "chinchilla"
+
+
+def complete_laws(incomplete: str) -> list[str]:
+    """Return the law names that begin so."""
+    from scaling_cli.files.catalogue import law_names
+
+    return [name for name in ("all", *law_names()) if name.startswith(incomplete)]
+
+
+def complete_formats(incomplete: str) -> list[str]:
+    """Return the formats that begin so."""
+    from scaling_cli.report.render import FORMATS
+
+    return [name for name in FORMATS if name.startswith(incomplete)]
+
+
+Flops = Annotated[str | None, typer.Option("--flops", metavar="C", help="Training compute: 1e22, '3640 PF-days'.")]
+Params = Annotated[str | None, typer.Option("--params", metavar="N", help="Parameters, as the law counts them: 70B.")]
+Tokens = Annotated[str | None, typer.Option("--tokens", metavar="D", help="Training tokens, repeats included: 1.4T.")]
+Loss = Annotated[str | None, typer.Option("--loss", metavar="L", help="Target loss, in the law's unit: 1.94.")]
+Laws = Annotated[
+    list[str],
+    typer.Option(
+        "--law", "-l", metavar="LAW", autocompletion=complete_laws, help="Id, alias or YAML file; repeatable; 'all'."
+    ),
+]
+Set = Annotated[
+    list[str],
+    typer.Option(
+        "--set", metavar="NAME=VALUE", help="A variable of the law, such as U=1e11 (unique tokens); repeatable."
+    ),
+]
+Format = Annotated[
+    str,
+    typer.Option(
+        "--format", "-f", metavar="FORMAT", autocompletion=complete_formats, help="table, json, csv or markdown."
+    ),
+]
+Strict = Annotated[bool, typer.Option("--strict", help="Exit 3 when an answer lies outside the experimented range.")]
+
+
+def known_quantities(**texts: str | None) -> dict[str, float]:
+    """Return the given ones of flops, params, tokens and loss as numbers."""
+    return {name: parse_quantity(text, name, f"--{name}") for name, text in texts.items() if text is not None}
+
+
+def settings(texts: list[str]) -> dict[str, float]:
+    """Return `--set NAME=VALUE` options as numbers by name."""
+    found: dict[str, float] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        name = name.strip()
+        if not equals or not name.isidentifier():
+            raise InputError(f"--set is {text[:40]!r}", "expected NAME=VALUE, such as --set U=1e11")
+        if name in found:
+            raise InputError(f"--set gives {name} twice", "give each variable once")
+        found[name] = parse_quantity(value, "number", f"--set {name}")
+    return found
+
+
+def laws(names: list[str]) -> list[Law]:
+    """Return the laws by name, each once; 'all' stands for every shipped law."""
+    from scaling_cli.files.catalogue import load_all, load_law
+
+    found: dict[str, Law] = {}
+    for name in names:
+        for law in load_all() if name == "all" else [load_law(name)]:
+            found.setdefault(law.id, law)
+    return list(found.values())

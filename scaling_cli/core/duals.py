@@ -1,0 +1,142 @@
+"""Numbers that carry a derivative, and the functions a formula may call, for floats, arrays and duals alike.
+
+Forward differentiation: a formula evaluated at `Dual(x, 1.0)` gives its value and its exact slope.
+Arrays are whatever library made them: their functions are found through their own module, never imported here.
+"""
+
+import math
+import sys
+from collections.abc import Callable
+from typing import Any
+
+Value = Any  # float, an array, or a Dual of either
+
+
+class Dual:
+    """A value and its slope along one direction (or several: an array that broadcasts against the value)."""
+
+    __slots__ = ("slope", "value")
+    __array_ufunc__ = None  # lets `array + dual` reach Dual.__radd__
+
+    def __init__(self, value: Value, slope: Value) -> None:
+        self.value = value
+        self.slope = slope
+
+    def __add__(self, other: Value) -> "Dual":
+        if isinstance(other, Dual):
+            return Dual(self.value + other.value, self.slope + other.slope)
+        return Dual(self.value + other, self.slope)
+
+    __radd__ = __add__
+
+    def __neg__(self) -> "Dual":
+        return Dual(-self.value, -self.slope)
+
+    def __sub__(self, other: Value) -> "Dual":
+        if isinstance(other, Dual):
+            return Dual(self.value - other.value, self.slope - other.slope)
+        return Dual(self.value - other, self.slope)
+
+    def __rsub__(self, other: Value) -> "Dual":
+        return Dual(other - self.value, -self.slope)
+
+    def __mul__(self, other: Value) -> "Dual":
+        if isinstance(other, Dual):
+            return Dual(self.value * other.value, self.slope * other.value + self.value * other.slope)
+        return Dual(self.value * other, self.slope * other)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: Value) -> "Dual":
+        if isinstance(other, Dual):
+            quotient = self.value / other.value
+            return Dual(quotient, (self.slope - quotient * other.slope) / other.value)
+        return Dual(self.value / other, self.slope / other)
+
+    def __rtruediv__(self, other: Value) -> "Dual":
+        quotient = other / self.value
+        return Dual(quotient, -quotient / self.value * self.slope)
+
+
+def library_of(array: Value) -> Any:
+    """Return the library that made an array (numpy, in practice), which its caller has already imported."""
+    return sys.modules[type(array).__module__.partition(".")[0]]
+
+
+def power(base: Value, exponent: Value) -> Value:
+    """Return base**exponent; a float result that is not real raises ValueError."""
+    if isinstance(base, Dual):
+        if isinstance(exponent, Dual):
+            return exp(exponent * log(base))
+        result = power(base.value, exponent)
+        return Dual(result, exponent * power(base.value, exponent - 1.0) * base.slope)
+    if isinstance(exponent, Dual):
+        result = power(base, exponent.value)
+        return Dual(result, result * log(base) * exponent.slope)
+    if isinstance(base, float) and isinstance(exponent, float):
+        if base == 0.0 and exponent < 0.0:
+            raise ZeroDivisionError
+        return math.pow(base, exponent)
+    return base**exponent
+
+
+def _lifted(
+    name: str, on_float: Callable[[float], float], slope: Callable[[Value, Value], Value]
+) -> Callable[[Value], Value]:
+    """Return a function of floats, arrays and duals; `slope(x, f(x))` is its derivative."""
+
+    def function(x: Value) -> Value:
+        if isinstance(x, float):
+            return on_float(x)
+        if isinstance(x, Dual):
+            result = function(x.value)
+            return Dual(result, slope(x.value, result) * x.slope)
+        return getattr(library_of(x), name)(x)
+
+    return function
+
+
+LN10 = math.log(10.0)
+exp = _lifted("exp", math.exp, lambda x, f: f)
+log = _lifted("log", math.log, lambda x, f: 1.0 / x)
+log10 = _lifted("log10", math.log10, lambda x, f: 1.0 / (x * LN10))
+sqrt = _lifted("sqrt", math.sqrt, lambda x, f: 0.5 / f)
+sin: Callable[[Value], Value] = _lifted("sin", math.sin, lambda x, f: cos(x))
+cos: Callable[[Value], Value] = _lifted("cos", math.cos, lambda x, f: -sin(x))
+atan = _lifted("arctan", math.atan, lambda x, f: 1.0 / (1.0 + x * x))
+
+
+def _parts(x: Value) -> tuple[Value, Value]:
+    return (x.value, x.slope) if isinstance(x, Dual) else (x, 0.0)
+
+
+def _smaller(a: Value, b: Value) -> Value:
+    if isinstance(a, float) and isinstance(b, float):
+        return a if a <= b else b
+    if not isinstance(a, Dual) and not isinstance(b, Dual):
+        return library_of(b if isinstance(a, float) else a).minimum(a, b)
+    (u, du), (v, dv) = _parts(a), _parts(b)
+    first = u <= v
+    if isinstance(first, bool):
+        return Dual(u, du) if first else Dual(v, dv)
+    where = library_of(first).where
+    return Dual(where(first, u, v), where(first, du, dv))
+
+
+def minimum(*values: Value) -> Value:
+    """Return the smallest value, with the slope of the branch that is taken."""
+    result = values[0]
+    for value in values[1:]:
+        result = _smaller(result, value)
+    return result
+
+
+def maximum(*values: Value) -> Value:
+    """Return the largest value, with the slope of the branch that is taken."""
+    return -minimum(*(-value for value in values))
+
+
+FUNCTIONS: dict[str, Callable[..., Value]] = {
+    "exp": exp, "log": log, "log10": log10, "sqrt": sqrt, "min": minimum, "max": maximum,
+    "sin": sin, "cos": cos, "atan": atan,
+}  # fmt: skip

@@ -1,0 +1,54 @@
+"""What a loss is made of: irreducible, due to finite params, due to finite tokens."""
+
+import math
+from typing import NamedTuple
+
+from scaling_cli.core.laws import Law
+from scaling_cli.core.ranges import range_notes
+from scaling_cli.core.relations import Settings
+from scaling_cli.core.surface import Surface
+from scaling_cli.errors import NoAnswer
+
+
+class Loss(NamedTuple):
+    """A predicted loss and its parts, in the law's unit; the three parts add up to it."""
+
+    law: str
+    params: float
+    tokens: float
+    flops: float | None = None
+    loss: float | None = None
+    irreducible: float | None = None
+    loss_from_params: float | None = None
+    loss_from_tokens: float | None = None
+    notes: tuple[str, ...] = ()
+    outside: tuple[str, ...] = ()
+    answered: bool = True
+
+
+def predict_loss(law: Law, params: float, tokens: float, settings: Settings) -> Loss:
+    """Return the loss of params trained on tokens, decomposed.
+
+    Irreducible is L(inf, inf); due to params, L(N, inf) less that; due to tokens, the rest. So laws that are not
+    sums decompose too.
+
+    Args:
+        law: a law with a loss relation.
+        params: N, as the law counts it; > 0.
+        tokens: D, > 0.
+        settings: values of the law's declared variables.
+
+    Raises: NoAnswer where the law has no loss of params and tokens, or a number overflows.
+    """
+    surface = Surface(law, settings)
+    if not surface.has_loss:
+        raise NoAnswer(f"{law.id} has no loss of params and tokens", "`scaling laws` lists what each law relates")
+    flops = surface.flops(params, tokens)
+    if not math.isfinite(flops):
+        raise NoAnswer(f"the training FLOPs of {params:.6g} params on {tokens:.6g} tokens overflow a double")
+    loss = surface.loss_of(params, tokens)
+    irreducible = surface.irreducible
+    from_params = surface.loss_of(params, math.inf) - irreducible
+    outside = range_notes(law, ["loss"], {"N": params, "D": tokens, "C": flops})
+    rest = loss - irreducible - from_params
+    return Loss(law.id, params, tokens, flops, loss, irreducible, from_params, rest, outside=outside)

@@ -1,0 +1,240 @@
+"""Questions to a law: give what you know of flops, params, tokens and loss, and it solves for the rest."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from scaling_cli.core.duals import Value, maximum, minimum
+from scaling_cli.core.frontier import Frontier
+from scaling_cli.core.knowns import check_knowns
+from scaling_cli.core.laws import Law
+from scaling_cli.core.quantities import format_quantity
+from scaling_cli.core.ranges import point, range_notes
+from scaling_cli.core.relations import Settings
+from scaling_cli.core.surface import Surface
+from scaling_cli.core.sweeps import is_array
+from scaling_cli.errors import InputError, NoAnswer
+
+DIFFERENT = 0.05  # relative distance in params beyond which a second optimum is worth a note
+
+
+class Plan(NamedTuple):
+    """An answer. None where the law has no such relation or the question does not ask.
+
+    `optimal_params`, `optimal_loss`, `flops_same_loss` and `waste` compare a given run with the minimum of the loss
+    surface at the same flops; `outside` says how far beyond the experimented range the answer lies; `answered` is
+    False where the law could not answer at all, which `notes` explain.
+    """
+
+    law: str
+    flops: Value | None = None
+    params: Value | None = None
+    tokens: Value | None = None
+    tokens_per_param: Value | None = None
+    loss: Value | None = None
+    optimal_params: Value | None = None
+    optimal_loss: Value | None = None
+    flops_same_loss: Value | None = None
+    waste: Value | None = None
+    relations: Mapping[str, float] = {}
+    notes: tuple[str, ...] = ()
+    outside: tuple[str, ...] = ()
+    answered: bool = True
+
+
+class Planner:
+    """One law with its variables set, ready for questions.
+
+    Args:
+        law: the law.
+        settings: values of the law's declared variables, such as {"U": 1e11}.
+
+    Raises: InputError for a variable that the law does not declare.
+    """
+
+    def __init__(self, law: Law, settings: Settings | None = None) -> None:
+        self.law = law
+        self.settings = dict(settings or {})
+        for name in self.settings:
+            if name not in law.variables:
+                known = ", ".join(law.variables) or "none"
+                raise InputError(f"{law.id} has no variable {name}", f"its variables: {known}")
+        self.surface = Surface(law, self.settings)
+        self.frontier = Frontier(self.surface)
+        self.surface_frontier = Frontier(self.surface, own=False)
+
+    def plan(self, known: Mapping[str, Value]) -> Plan:
+        """Return the answer for one or two of flops, params, tokens and loss.
+
+        Args:
+            known: values by name, each > 0 and finite; floats, or arrays that broadcast together.
+
+        Raises: InputError for none or more than two; NoAnswer when the question has no answer. Elements of an array
+            without an answer become NaN, and a note counts them.
+        """
+        values = check_knowns(known)
+        return self.finished(_QUESTIONS[tuple(values)](self, *values.values()))
+
+    def finished(self, plan: Plan) -> Plan:
+        """Fill in what follows from any answer: the ratio, the law's other relations, the notes."""
+        if plan.params is not None and plan.tokens is not None:
+            plan = plan._replace(tokens_per_param=plan.tokens / plan.params)
+        used = self.relations_used()
+        return plan._replace(
+            relations=self.other_relations(plan),
+            notes=(*plan.notes, *self.split_note(plan)),
+            outside=range_notes(self.law, used, point(plan.flops, plan.params, plan.tokens, plan.loss)),
+        )
+
+    # one known: a point of the frontier
+
+    def at_flops(self, flops: Value) -> Plan:
+        """Return the optimal split of a budget."""
+        notes: tuple[str, ...] = ()
+        params = tokens = loss = None
+        try:
+            params, tokens = self.frontier.split(flops)
+        except NoAnswer as error:
+            if not self.frontier.loss_relation:
+                raise
+            notes = (error.message,)
+        if self.frontier.has_loss:
+            loss = self.frontier.loss(flops)
+        else:
+            notes = (*notes, f"{self.law.id} says nothing of the loss")
+        return Plan(self.law.id, flops, params, tokens, loss=loss, notes=notes)
+
+    def at_params(self, params: Value) -> Plan:
+        """Return the budget at which params are optimal."""
+        return self.at_flops(self.frontier.flops_for_params(params))._replace(params=params)
+
+    def at_tokens(self, tokens: Value) -> Plan:
+        """Return the budget at which tokens are optimal."""
+        return self.at_flops(self.frontier.flops_for_tokens(tokens))._replace(tokens=tokens)
+
+    def at_loss(self, loss: Value) -> Plan:
+        """Return the least budget on the frontier that reaches a loss."""
+        if not self.frontier.has_loss:
+            raise NoAnswer(f"{self.law.id} says nothing of the loss", "ask it with --flops, --params or --tokens")
+        return self.at_flops(self.frontier.flops_for_loss(loss))._replace(loss=loss)
+
+    # two knowns: a point of the loss surface, and what it costs to be there
+
+    def at_flops_params(self, flops: Value, params: Value) -> Plan:
+        """Return the tokens, the loss and the price of params that may not be optimal."""
+        return self.off_optimum(flops, params, self.surface.tokens_for(flops, params))
+
+    def at_flops_tokens(self, flops: Value, tokens: Value) -> Plan:
+        """Return the params, the loss and the price of tokens that may not be optimal."""
+        return self.off_optimum(flops, self.surface.params_for(flops, tokens), tokens)
+
+    def at_params_tokens(self, params: Value, tokens: Value) -> Plan:
+        """Return the compute, the loss and the price of a given run."""
+        flops = self.surface.flops(params, tokens)
+        if not is_array(flops) and not math.isfinite(flops):
+            raise NoAnswer(f"the training FLOPs of {params:.6g} params on {tokens:.6g} tokens overflow a double")
+        return self.off_optimum(flops, params, tokens)
+
+    def at_params_loss(self, params: Value, loss: Value) -> Plan:
+        """Return the tokens that take params to a loss."""
+        self.need_loss()
+        tokens = self.surface.tokens_at_loss(params, loss)
+        return self.off_optimum(self.surface.flops(params, tokens), params, tokens)._replace(loss=loss)
+
+    def at_tokens_loss(self, tokens: Value, loss: Value) -> Plan:
+        """Return the params that tokens take to a loss."""
+        self.need_loss()
+        params = self.surface.params_at_loss(tokens, loss)
+        return self.off_optimum(self.surface.flops(params, tokens), params, tokens)._replace(loss=loss)
+
+    def at_flops_loss(self, flops: Value, loss: Value) -> Plan:
+        """Return the smallest params that reach a loss within a budget; the largest in a note."""
+        self.need_loss()
+        best = self.surface.optimal_params(flops)
+        least = self.surface.loss_of(best, self.surface.tokens_for(flops, best))
+        if not is_array(loss) and loss < least:
+            hint = f"the least it reaches is {least:.6g}, with {best:.4g} params"
+            raise NoAnswer(f"{self.law.id}: {flops:.4g} FLOPs reach no loss of {loss:.6g}", hint)
+        smallest, largest = self.surface.params_range(flops, loss, best)
+        plan = self.off_optimum(flops, smallest, self.surface.tokens_for(flops, smallest))
+        if is_array(loss):
+            return plan._replace(loss=loss)
+        note = f"{self.law.id}: from {smallest:.4g} to {largest:.4g} params reach this loss within the budget"
+        return plan._replace(loss=loss, notes=(*plan.notes, note))
+
+    def off_optimum(self, flops: Value, params: Value, tokens: Value) -> Plan:
+        """Return a run with its loss, compared with the minimum of the loss surface at the same flops."""
+        plan = Plan(self.law.id, flops, params, tokens)
+        if not self.surface.has_loss:
+            return plan._replace(notes=(f"{self.law.id} has no loss surface: it cannot say what this split costs",))
+        loss = self.surface.loss_of(params, tokens)
+        plan = plan._replace(loss=loss)
+        try:
+            best = self.surface.optimal_params(flops)
+            least = self.surface.loss_of(best, self.surface.tokens_for(flops, best))
+            same = minimum(self.surface_frontier.flops_for_loss(maximum(loss, least)), flops)
+        except NoAnswer as error:
+            return plan._replace(notes=(error.message,))
+        return plan._replace(
+            optimal_params=best, optimal_loss=minimum(least, loss), flops_same_loss=same, waste=1.0 - same / flops
+        )
+
+    def need_loss(self) -> None:
+        """Raise NoAnswer where the law has no loss surface."""
+        if not self.surface.has_loss:
+            raise NoAnswer(f"{self.law.id} has no loss surface", "ask it with --flops, --params or --tokens")
+
+    # what belongs to every answer
+
+    def other_relations(self, plan: Plan) -> dict[str, float]:
+        """Return the law's remaining relations at a single answer, where it determines them."""
+        known = point(plan.flops, plan.params, plan.tokens, plan.loss)
+        if any(is_array(value) for value in known.values()):
+            return {}
+        found: dict[str, float] = {}
+        for name, relation in self.law.relations.items():
+            if name in ("loss", "flops", *self.law.frontier.values()) or relation.gives == "loss":
+                continue
+            try:
+                bound = self.surface.relation(name)
+                if bound.inputs and bound.inputs <= known.keys():
+                    found[name] = float(bound(**{letter: known[letter] for letter in bound.inputs}))
+            except (InputError, NoAnswer, ArithmeticError, ValueError):
+                continue  # a relation of another question: its variable is not set
+        return {name: value for name, value in found.items() if math.isfinite(value)}
+
+    def relations_used(self) -> list[str]:
+        """Return the relations that answers rest on."""
+        used = [self.frontier.params_relation, self.frontier.tokens_relation, self.frontier.loss_relation]
+        return [name for name in (*used, "loss", "flops") if name in self.law.relations]
+
+    def split_note(self, plan: Plan) -> tuple[str, ...]:
+        """Say where the law's own split and the minimum of its loss surface differ by more than 5 %."""
+        if not (self.frontier.states_split and self.surface.has_loss and isinstance(plan.flops, float)):
+            return ()
+        try:
+            stated, _ = self.frontier.split(plan.flops)
+            lowest = plan.optimal_params or self.surface.optimal_params(plan.flops)
+        except (NoAnswer, ArithmeticError, ValueError):
+            return ()
+        if abs(lowest / stated - 1.0) <= DIFFERENT:
+            return ()
+        return (
+            f"{self.law.id}: at {format_quantity(plan.flops, 'flops')} FLOPs its stated split has "
+            f"{format_quantity(stated, 'params')} params; the minimum of its loss surface lies at "
+            f"{format_quantity(lowest, 'params')}, and what a split costs is measured against that",
+        )
+
+
+_QUESTIONS: dict[tuple[str, ...], Callable[..., Plan]] = {
+    ("flops",): Planner.at_flops,
+    ("params",): Planner.at_params,
+    ("tokens",): Planner.at_tokens,
+    ("loss",): Planner.at_loss,
+    ("flops", "params"): Planner.at_flops_params,
+    ("flops", "tokens"): Planner.at_flops_tokens,
+    ("params", "tokens"): Planner.at_params_tokens,
+    ("params", "loss"): Planner.at_params_loss,
+    ("tokens", "loss"): Planner.at_tokens_loss,
+    ("flops", "loss"): Planner.at_flops_loss,
+}

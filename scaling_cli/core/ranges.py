@@ -1,0 +1,36 @@
+"""How far an answer lies outside the runs behind a law."""
+
+import math
+from collections.abc import Mapping
+
+from scaling_cli.core.duals import Value
+from scaling_cli.core.laws import QUANTITIES, Law
+from scaling_cli.core.quantities import format_quantity
+from scaling_cli.core.sweeps import is_array
+
+
+def point(flops: Value, params: Value, tokens: Value, loss: Value) -> dict[str, Value]:
+    """Return the quantities of an answer by letter, without those that are None."""
+    values = {"C": flops, "N": params, "D": tokens, "L": loss}
+    return {letter: value for letter, value in values.items() if value is not None}
+
+
+def range_notes(law: Law, relations: list[str], known: Mapping[str, Value]) -> tuple[str, ...]:
+    """Say by what factor an answer lies outside the experimented range of the relations it rests on."""
+    ranges: dict[str, tuple[float, float]] = {}
+    for name in relations:
+        for letter, (low, high) in law.relations[name].valid.items():
+            old = ranges.get(letter, (low, high))
+            ranges[letter] = (max(old[0], low), min(old[1], high))
+    parts = []
+    for letter, value in known.items():
+        low, high = ranges.get(letter, (0.0, math.inf))
+        if is_array(value):
+            beyond = int(((value > high) | (value < low)).sum())
+            parts += [f"{QUANTITIES[letter]} of {beyond} in {value.size} answers"] if beyond else []
+            continue
+        if value > high * (1.0 + 1e-9):
+            parts.append(f"{QUANTITIES[letter]} {value / high:.3g}x above {format_quantity(high, QUANTITIES[letter])}")
+        elif value < low * (1.0 - 1e-9):
+            parts.append(f"{QUANTITIES[letter]} {low / value:.3g}x below {format_quantity(low, QUANTITIES[letter])}")
+    return (f"{law.id}: outside the experimented range: {', '.join(parts)}",) if parts else ()

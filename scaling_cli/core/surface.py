@@ -1,0 +1,210 @@
+"""The loss surface of a law and its budget: L(N, D), flops(N, D), and what each says of the others."""
+
+import math
+from collections.abc import Callable
+
+from scaling_cli.core import compute
+from scaling_cli.core.closed_form import PowerSplit, power_split
+from scaling_cli.core.duals import Dual, Value, exp, library_of, log, minimum
+from scaling_cli.core.laws import Law
+from scaling_cli.core.relations import Bound, Settings, bind
+from scaling_cli.core.search import find_bracket, find_minimum, find_root
+from scaling_cli.core.sweeps import Array, bisect, is_array, least_at, quietly, sweep
+from scaling_cli.errors import NoAnswer
+
+LARGEST = math.log(1e280)  # budgets, params and tokens are sought below this
+NEARLY_INFINITE = 1e290
+MARGIN = 10.0  # e-folds beyond N = 1 and D = 1 in which an optimum is sought
+_SIX_ND = ("*", ("*", ("num", compute.FLOPS_PER_PARAM_AND_TOKEN), ("name", "N")), ("name", "D"))
+
+
+class Surface:
+    """A law with its variables set, asked for its loss at any params and tokens."""
+
+    def __init__(self, law: Law, settings: Settings) -> None:
+        self.law = law
+        self.settings = settings
+        self._bound: dict[str, Bound] = {}
+        self._split: PowerSplit | None = None
+        self._split_known = False
+
+    def relation(self, name: str) -> Bound:
+        """Return a relation as a function, bound once."""
+        if name not in self._bound:
+            self._bound[name] = bind(self.law, name, self.settings)
+        return self._bound[name]
+
+    @property
+    def has_loss(self) -> bool:
+        """Whether the law says what N params and D tokens reach."""
+        return "loss" in self.law.relations
+
+    # flops and its inverses
+
+    def flops(self, params: Value, tokens: Value) -> Value:
+        """Return the training FLOPs of params and tokens."""
+        if "flops" not in self.law.relations:
+            return compute.training_flops(params, tokens)
+        return _call(self.relation("flops"), N=params, D=tokens)
+
+    def tokens_for(self, flops: Value, params: Value) -> Value:
+        """Return the tokens that a budget leaves for params."""
+        if "flops" not in self.law.relations:
+            return compute.other_factor(flops, params)
+        if isinstance(params, Dual):
+            tokens = self.tokens_for(flops, params.value)
+            by_params = self.flops(params, tokens).slope
+            by_tokens = self.flops(params.value, Dual(tokens, 1.0)).slope
+            return Dual(tokens, -by_params / by_tokens)
+        return self._invert(lambda tokens: self.flops(params, tokens), flops, compute.other_factor(flops, params))
+
+    def params_for(self, flops: Value, tokens: Value) -> Value:
+        """Return the params that a budget leaves for tokens."""
+        if "flops" not in self.law.relations:
+            return compute.other_factor(flops, tokens)
+        return self._invert(lambda params: self.flops(params, tokens), flops, compute.other_factor(flops, tokens))
+
+    def _invert(self, function: Callable[[Value], Value], flops: Value, start: Value) -> Value:
+        """Solve function(x) = flops by Newton's method on logarithms: exact in one step for products of powers."""
+        x = log(start)
+        for _ in range(60):
+            result = function(Dual(exp(x), exp(x)))
+            if not isinstance(result, Dual):
+                break
+            step = (log(flops) - log(result.value)) * result.value / result.slope
+            x = x + step
+            if _largest(step) <= 1e-14 * 64.0:
+                return exp(x)
+        raise NoAnswer(f"{self.law.id}: no split of {flops!s:.24} FLOPs with the given value; give another one")
+
+    # loss
+
+    def loss(self, params: Value, tokens: Value) -> Value:
+        """Return the loss of params and tokens, in the law's unit."""
+        bound = self.relation("loss")
+        if "C" in bound.inputs:
+            return _call(bound, N=params, D=tokens, C=self.flops(params, tokens))
+        return _call(bound, N=params, D=tokens)
+
+    def loss_of(self, params: Value, tokens: Value) -> Value:
+        """Return the loss of params and tokens, infinities included; NaN for elements without one.
+
+        Raises: NoAnswer where the formula has no finite value for floats.
+        """
+        if is_array(params) or is_array(tokens):
+            array = params if is_array(params) else tokens
+            loss = quietly(lambda: self.loss(params, tokens), array)
+            bad = ~library_of(array).isfinite(loss)
+            return quietly(lambda: self._limit_of_arrays(params, tokens, loss, bad), array) if bad.any() else loss
+        try:
+            value = float(self.loss(params, tokens))
+        except (ArithmeticError, ValueError):
+            value = math.nan
+        return value if math.isfinite(value) else self._limit(params, tokens)
+
+    def _limit(self, params: float, tokens: float) -> float:
+        """Evaluate near infinity where infinity itself gives 0 * inf or inf / inf."""
+        if math.isinf(params) or math.isinf(tokens):
+            return float(self.loss_of(min(params, NEARLY_INFINITE), min(tokens, NEARLY_INFINITE)))
+        problem = f"{self.law.id}: the loss has no finite value at {params:.6g} params and {tokens:.6g} tokens"
+        raise NoAnswer(problem, "its formula divides by zero, overflows or leaves its domain there")
+
+    def _limit_of_arrays(self, params: Value, tokens: Value, loss: Array, bad: Array) -> Array:
+        near = self.loss(minimum(params, NEARLY_INFINITE), minimum(tokens, NEARLY_INFINITE))
+        return library_of(loss).where(bad, near, loss)
+
+    @property
+    def irreducible(self) -> float:
+        """The loss of infinite params on infinite tokens."""
+        return float(self.loss_of(math.inf, math.inf))
+
+    # the minimum of the loss at fixed flops
+
+    @property
+    def power_split(self) -> PowerSplit | None:
+        """The optimal params as a power law of the budget, where the loss has that form."""
+        if not self._split_known:
+            loss = self.relation("loss").expanded()
+            flops = self.relation("flops").expanded() if "flops" in self.law.relations else _SIX_ND
+            self._split = power_split(loss, flops) if loss and flops else None
+            self._split_known = True
+        return self._split
+
+    def optimal_params(self, flops: Value) -> Value:
+        """Return the params that minimise the loss at fixed flops; the fewest where several do.
+
+        Raises: NoAnswer when the loss has no minimum along the isoflop.
+        """
+        if self.power_split is not None:
+            return self.power_split.params(flops)
+        if is_array(flops):
+            shape = flops.shape
+            return exp(sweep(self._optimal_log_params, log(flops).ravel())).reshape(shape)
+        x = find_minimum(lambda x: self.isoflop(x, flops), -MARGIN, math.log(flops) + MARGIN)
+        if x is None:
+            hint = "its loss keeps falling towards one end of the isoflop"
+            raise NoAnswer(f"{self.law.id} has no optimal split at {flops:.6g} FLOPs", hint)
+        return math.exp(x)
+
+    def _optimal_log_params(self, log_flops: Array) -> Array:
+        return least_at(lambda x, c: self.isoflop(x, exp(c)), -MARGIN, log_flops + MARGIN, log_flops)
+
+    def isoflop(self, x: Value, flops: Value) -> Value:
+        """Return the loss of exp(x) params with the tokens that flops leave."""
+        params = exp(x)
+        return self.loss(params, self.tokens_for(flops, params))
+
+    def tokens_at_loss(self, params: Value, loss: Value) -> Value:
+        """Return the tokens at which params reach a loss."""
+        return self._reach(lambda tokens: self.loss_of(params, tokens), loss, params, "tokens")
+
+    def params_at_loss(self, tokens: Value, loss: Value) -> Value:
+        """Return the params at which tokens reach a loss."""
+        return self._reach(lambda params: self.loss_of(params, tokens), loss, tokens, "params")
+
+    def _reach(self, function: Callable[[Value], Value], loss: Value, held: Value, wanted: str) -> Value:
+        if is_array(loss):
+            low = 0.0 * loss
+            return exp(bisect(lambda x: function(exp(x)) - loss, low, low + LARGEST))
+        floor = function(math.inf)
+        if loss <= floor:
+            hint = f"its loss falls to {floor:.6g} with infinite {wanted}; ask for a higher loss"
+            held_in = "params" if wanted == "tokens" else "tokens"
+            raise NoAnswer(
+                f"{self.law.id}: no number of {wanted} takes {held:.4g} {held_in} to a loss of {loss:.6g}", hint
+            )
+        found = find_bracket(lambda x: function(math.exp(x)) - loss, math.log(1e9), lowest=0.0, highest=LARGEST)
+        if found is None:
+            raise NoAnswer(f"{self.law.id}: the loss at {held:.4g} is {loss:.6g} for no number of {wanted}")
+        return math.exp(find_root(lambda x: function(math.exp(x)) - loss, *found))
+
+    def params_range(self, flops: Value, loss: Value, best: Value) -> tuple[Value, Value]:
+        """Return the fewest and the most params that reach a loss at fixed flops, around the best."""
+        middle, far = log(best), log(flops) + MARGIN
+        if is_array(middle):
+            distance: Callable[[Array], Array] = lambda x: self.isoflop(x, flops) - loss  # noqa: E731
+            return exp(bisect(distance, 0.0 * middle - MARGIN, middle)), exp(bisect(distance, middle, far))
+        ends = []
+        for end in (-MARGIN, far):
+            if self._isoflop_of(end, flops) <= loss:
+                raise NoAnswer(f"{self.law.id}: a loss of {loss:.6g} is reached at any number of params")
+            inner, outer = sorted((middle, end))
+            ends.append(find_root(lambda x: self._isoflop_of(x, flops) - loss, inner, outer))
+        return math.exp(ends[0]), math.exp(ends[1])
+
+    def _isoflop_of(self, x: float, flops: float) -> float:
+        try:
+            return float(self.loss_of(math.exp(x), self.tokens_for(flops, math.exp(x))))
+        except (NoAnswer, ArithmeticError, ValueError):
+            return LARGEST  # as good as infinite, and safe to interpolate with
+
+
+def _call(bound: Bound, **known: Value) -> Value:
+    missing = bound.inputs - known.keys()
+    if missing:
+        raise NoAnswer(f"the formula needs {', '.join(sorted(missing))}, which this question does not give")
+    return bound(**{name: known[name] for name in bound.inputs})
+
+
+def _largest(step: Value) -> float:
+    return abs(step) if isinstance(step, float) else float(library_of(step).max(abs(step)))

@@ -1,0 +1,138 @@
+"""The shipped presets: which there are, how names and aliases find them, and how well each is held by figures.
+
+`presets/catalogue.json` remembers what takes long to work out (which constants a published figure holds). It is keyed
+by the checksum of each preset, so an edited preset is worked out again and never answered from memory.
+Written by `python -m scaling_cli.files.catalogue`.
+"""
+
+import json
+import os
+import zlib
+from difflib import get_close_matches
+
+from scaling_cli.core.figures import checked_constants
+from scaling_cli.core.laws import Law
+from scaling_cli.errors import InputError
+from scaling_cli.files.presets import NAME, parse_law, read_law
+from scaling_cli.files.reading import read_text, write_text
+
+Entry = dict[str, object]
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_INSTALLED = os.path.join(_PACKAGE, "presets")
+# a wheel carries the presets inside the package; a checkout and an editable install have them beside it
+PRESETS = _INSTALLED if os.path.isdir(_INSTALLED) else os.path.join(os.path.dirname(_PACKAGE), "presets")
+LAWS = os.path.join(PRESETS, "laws")
+CATALOGUE = os.path.join(PRESETS, "catalogue.json")
+
+
+def law_ids() -> list[str]:
+    """Return the ids of all shipped laws, sorted."""
+    return sorted(name.removesuffix(".yaml") for name in os.listdir(LAWS) if name.endswith(".yaml"))
+
+
+def load_law(name: str) -> Law:
+    """Return a law by id, alias or file.
+
+    Args:
+        name: an id such as hoffmann-2022, an alias such as chinchilla, or a path (with a separator, .yaml or .yml).
+
+    Raises: InputError for an unknown name, with the nearest ones; FileError for a file that is wrong.
+
+    >>> load_law("chinchilla").id
+    'hoffmann-2022'
+    """
+    if "/" in name or os.sep in name or "\\" in name or name.endswith((".yaml", ".yml")):
+        return read_law(name)
+    law_id = _resolve(name)
+    return read_law(os.path.join(LAWS, f"{law_id}.yaml"), shipped=True)
+
+
+def _resolve(name: str) -> str:
+    if NAME.fullmatch(name) and os.path.isfile(os.path.join(LAWS, f"{name}.yaml")):
+        return name
+    for entries in (_remembered, catalogue):  # what is remembered costs no other file
+        aliases = {alias: law_id for law_id, entry in entries().items() for alias in _aliases(entry)}
+        if name in aliases:
+            return aliases[name]
+    close = get_close_matches(name.lower(), [*law_ids(), *aliases], n=3, cutoff=0.6)
+    hints = [f"Did you mean {' or '.join(close)}?"] if close else []
+    if not NAME.fullmatch(name):
+        hints.append("expected an id or alias of a-z 0-9 . _ -, or a file ending in .yaml")
+    raise InputError(f"no law has the preset name {name[:64]!r}", *hints, "`scaling laws` lists them all")
+
+
+def law_names() -> list[str]:
+    """Return every id and alias, for completion."""
+    aliases = [alias for entry in catalogue().values() for alias in _aliases(entry)]
+    return sorted({*law_ids(), *aliases})
+
+
+def load_all() -> list[Law]:
+    """Return every shipped law that has constants, by id."""
+    laws = [load_law(law_id) for law_id in law_ids()]
+    return [law for law in laws if not law.is_form]
+
+
+def catalogue() -> dict[str, Entry]:
+    """Return what is known of every shipped law, by id: title, year, figures, constants, checked constants."""
+    remembered = _remembered()
+    entries: dict[str, Entry] = {}
+    for law_id in law_ids():
+        path = os.path.join(LAWS, f"{law_id}.yaml")
+        text = read_text(path)
+        checksum = zlib.crc32(text.encode())
+        entry = remembered.get(law_id, {})
+        if entry.get("checksum") != checksum:
+            entry = {"checksum": checksum, **describe(parse_law(text, path, shipped=True))}
+        entries[law_id] = entry
+    return entries
+
+
+def describe(law: Law) -> Entry:
+    """Return the catalogue's entry of a law."""
+    constants = [value for _, _, value in law.constants() if value is not None]
+    checked = len(checked_constants(law))
+    return {
+        "aliases": list(law.aliases),
+        "title": law.title,
+        "year": law.source.get("year"),
+        "params_kind": law.params_kind,
+        "domain": law.domain,
+        "relations": list(law.relations),
+        "status": _status(law, len(constants), checked),
+        "figures": len(law.figures),
+        "constants": len(constants),
+        "constants_checked": checked,
+    }
+
+
+def _status(law: Law, constants: int, checked: int) -> str:
+    if law.is_form:
+        return "form, no constants published"
+    if checked == 0:
+        return "transcribed, not reproduced" if law.source else "unverified"
+    return "reproduced" if checked == constants else "partly reproduced"
+
+
+def _aliases(entry: Entry) -> list[str]:
+    aliases = entry.get("aliases")
+    return [str(alias) for alias in aliases] if isinstance(aliases, list) else []
+
+
+def _remembered() -> dict[str, Entry]:
+    try:
+        with open(CATALOGUE, encoding="utf-8") as file:
+            found = json.load(file)
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def write_catalogue() -> None:
+    """Bring catalogue.json up to date with the presets."""
+    write_text(CATALOGUE, json.dumps(catalogue(), indent=1, ensure_ascii=False) + "\n", force=True)
+
+
+if __name__ == "__main__":
+    write_catalogue()

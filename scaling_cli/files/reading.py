@@ -1,0 +1,119 @@
+"""Text files in and out: bounded reading of regular files, atomic writing. Knows no format."""
+
+import contextlib
+import os
+import stat
+import sys
+
+from scaling_cli.errors import FileError
+
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0)
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+
+
+def read_text(path: str, *, limit: int = 262_144) -> str:
+    """Return the text of a regular file, or of standard input where path is '-'.
+
+    Args:
+        path: the file; symbolic links are followed.
+        limit: the most to accept, bytes; 256 KiB unless told.
+    Returns: the text without a byte order mark; line ends as they are.
+    Raises: FileError if it is missing, unreadable, no regular file, too large, or not UTF-8 text.
+    """
+    name = "standard input" if path == "-" else path
+    try:
+        data = _read_stdin(limit + 1) if path == "-" else _read_regular(path, limit + 1)
+    except (OSError, ValueError) as error:
+        raise FileError(name, _reason(error)) from None
+    if len(data) > limit:
+        raise FileError(name, f"is larger than the limit of {limit / 1024:.6g} KiB")
+    return _decode(data, name)
+
+
+def write_text(path: str, text: str, *, force: bool = False) -> None:
+    """Write a UTF-8 file so that it is the old one or the new one, never a part of either.
+
+    Args:
+        path: the file; a symbolic link stays and its target is written.
+        text: the whole content; line ends stay as they are.
+        force: replace an existing file, keeping its mode.
+    Raises: FileError if the file exists and force is false, or if it cannot be written.
+    """
+    try:
+        mode = _existing_mode(path)
+        if mode is not None and not force:
+            raise FileError(path, "exists already", "--force replaces it; or name another file")
+        _replace(os.path.realpath(path), text.encode(), mode)
+    except (OSError, ValueError) as error:
+        raise FileError(path, f"cannot write: {_reason(error)}") from None
+
+
+def _read_stdin(size: int) -> bytes:
+    if sys.stdin is None or sys.stdin.closed:
+        raise FileError("standard input", "is closed", "name a file instead of -")
+    return sys.stdin.buffer.read(size)
+
+
+def _read_regular(path: str, size: int) -> bytes:
+    _require_regular(path, os.stat(path).st_mode)  # before opening: devices react to that
+    # what has become a FIFO meanwhile must not be waited for
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | _NO_WAIT)) as file:
+        _require_regular(path, os.fstat(file.fileno()).st_mode)
+        return file.read(size)
+
+
+def _require_regular(path: str, mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        kind = "a directory" if stat.S_ISDIR(mode) else "not a regular file"
+        raise FileError(path, f"is {kind}", "expected a file on disk; - is standard input")
+
+
+def _decode(data: bytes, name: str) -> str:
+    try:
+        if "\0" not in (text := data.decode("utf-8-sig")):
+            return text
+        before, message = data.partition(b"\0")[0], "NUL is not a character of a text"
+    except UnicodeDecodeError as error:
+        before, message = error.object[: error.start], f"byte 0x{error.object[error.start]:02x} is not UTF-8"
+    line = before.count(b"\n") + 1
+    raise FileError(name, message, "expected text; save it as UTF-8", line=line)
+
+
+def _existing_mode(path: str) -> int | None:
+    """Permission bits of the file to be replaced; None where there is none."""
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        return None
+    _require_regular(path, mode)
+    return stat.S_IMODE(mode)
+
+
+def _replace(target: str, data: bytes, mode: int | None) -> None:
+    folder = os.path.dirname(target)
+    temporary = os.path.join(folder, f".{os.urandom(8).hex()}.tmp")
+    try:
+        _write_and_sync(temporary, data, flags=_CREATE, mode=0o666 if mode is None else mode)
+        if mode is not None:
+            os.chmod(temporary, mode)  # the umask took bits away
+        os.replace(temporary, target)
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+    with contextlib.suppress(OSError):  # the file is in place; some systems cannot sync a folder
+        _write_and_sync(folder, b"", flags=os.O_RDONLY)
+
+
+def _write_and_sync(path: str, data: bytes, *, flags: int, mode: int = 0) -> None:
+    descriptor = os.open(path, flags, mode)
+    try:
+        while data:
+            data = data[os.write(descriptor, data) :]
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _reason(error: OSError | ValueError) -> str:
+    known = isinstance(error, OSError) and error.errno
+    return os.strerror(known).lower() if known else "a NUL or a lone surrogate cannot be part of it"

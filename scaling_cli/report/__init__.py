@@ -1,0 +1,1 @@
+"""How answers look: values in, strings out. Computes no science; `table` alone imports rich."""

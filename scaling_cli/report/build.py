@@ -1,0 +1,144 @@
+"""One function per kind of answer: what it says in full, and the columns in which people read it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from scaling_cli.core.comparisons import Rung, Spread
+from scaling_cli.core.laws import Law
+from scaling_cli.core.losses import Loss
+from scaling_cli.core.plans import Plan
+from scaling_cli.report.report import Column, Report, Row, Table
+
+LAW = Column("law", "law")
+FLOPS = Column("flops", "compute C", "flops", "FLOPs")
+PARAMS = Column("params", "params N", "params", "count")
+TOKENS = Column("tokens", "tokens D", "tokens", "count")
+RATIO = Column("tokens_per_param", "D/N", "ratio", "tokens per param")
+HIDDEN = ("outside", "answered")
+
+
+def plan_report(plans: Sequence[Plan], laws: Sequence[Law]) -> Report:
+    """Return the report of `scaling plan`."""
+    rows = [_row(plan, law) for plan, law in zip(plans, laws, strict=True)]
+    rows.sort(key=lambda row: (row["domain"] != "text", str(row["domain"]), str(row["params_kind"])))
+    shown = [row for row in rows if row["answered"]]
+    columns = [LAW, FLOPS, PARAMS, TOKENS, RATIO, _loss_column(laws, plans)]
+    if any(plan.optimal_params is not None for plan in plans):
+        columns += [
+            Column("optimal_params", "optimal N", "params", "count"),
+            Column("optimal_loss", "its loss", "loss", "same unit"),
+            Column("flops_same_loss", "C for the same loss", "flops", "FLOPs"),
+            Column("waste", "waste", "percent", "of C"),
+        ]
+    tables = _grouped(shown, columns) + _relation_tables(shown, laws)
+    return _report("scaling.plan/1", rows, tables, plans)
+
+
+def loss_report(losses: Sequence[Loss], laws: Sequence[Law]) -> Report:
+    """Return the report of `scaling loss`."""
+    rows = [_row(loss, law) for loss, law in zip(losses, laws, strict=True)]
+    unit = _unit(laws, losses)
+    columns = [
+        LAW, PARAMS, TOKENS, FLOPS,
+        Column("loss", "loss L", "loss", unit),
+        Column("irreducible", "irreducible", "loss", unit),
+        Column("loss_from_params", "due to N", "loss", unit),
+        Column("loss_from_tokens", "due to D", "loss", unit),
+    ]  # fmt: skip
+    return _report("scaling.loss/1", rows, _grouped([row for row in rows if row["answered"]], columns), losses)
+
+
+def compare_report(rungs: Sequence[Rung], spreads: Sequence[Spread], laws: Mapping[str, Law]) -> Report:
+    """Return the report of `scaling compare`."""
+    rows = []
+    for rung in rungs:
+        growth = {key: getattr(rung, key) for key in ("params_growth", "tokens_growth", "loss_gain")}
+        rows.append({**_row(rung.plan, laws[rung.plan.law]), **growth})
+    columns = [
+        LAW, FLOPS, PARAMS, TOKENS, RATIO,
+        _loss_column(list(laws.values()), [rung.plan for rung in rungs]),
+        Column("params_growth", "N per x10", "ratio", "factor"),
+        Column("tokens_growth", "D per x10", "ratio", "factor"),
+        Column("loss_gain", "next x10 buys", "loss", "loss"),
+    ]  # fmt: skip
+    tables = _grouped([row for row in rows if row["answered"]], columns)
+    spread_rows = [spread._asdict() for spread in spreads]
+    several = [row for row in spread_rows if int(row["laws"]) > 1]
+    if several:
+        for row in several:
+            row["spread"] = row["params_max"] / row["params_min"]
+        tables = (*tables, Table("Where the laws disagree", _SPREAD, several))
+        spread_rows = [{key: row[key] for key in Spread._fields} for row in spread_rows]
+    report = _report("scaling.compare/1", rows, tables, [rung.plan for rung in rungs])
+    return report._replace(extra={"spread": spread_rows})
+
+
+_SPREAD = [
+    FLOPS,
+    Column("params_kind", "N counts"),
+    Column("domain", "domain"),
+    Column("laws", "laws", "number", "count"),
+    Column("params_min", "least N", "params", "count"),
+    Column("params_median", "median N", "params", "count"),
+    Column("params_max", "largest N", "params", "count"),
+    Column("spread", "largest / least", "ratio", "factor"),
+]
+
+
+def _row(answer: Plan | Loss, law: Law) -> dict[str, object]:
+    row: dict[str, object] = answer._asdict()
+    row["notes"] = [*answer.notes, *answer.outside]
+    row["params_kind"], row["domain"] = law.params_kind, law.domain
+    return row
+
+
+def _report(
+    schema: str, rows: Iterable[Mapping[str, object]], tables: Sequence[Table], answers: Sequence[Plan | Loss]
+) -> Report:
+    notes = dict.fromkeys(note for answer in answers if answer.answered for note in (*answer.notes, *answer.outside))
+    silent = {answer.law: answer.notes[0] for answer in answers if not answer.answered and answer.notes}
+    more = [f"no answer: {reason}" for reason in dict.fromkeys(silent.values())]
+    data = [{key: value for key, value in row.items() if key not in HIDDEN} for row in rows]
+    return Report(schema, data, [*notes, *more], tables)
+
+
+def _grouped(rows: Sequence[Row], columns: Sequence[Column]) -> tuple[Table, ...]:
+    """Return a table for each domain and kind of params, so that like stands beside like."""
+    groups: dict[tuple[object, object], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row["domain"], row["params_kind"]), []).append(row)
+    if len(groups) == 1:
+        return (Table("", columns, list(rows)),)
+    return tuple(Table(f"{domain}, N counts {kind}", columns, group) for (domain, kind), group in groups.items())
+
+
+def _relation_tables(rows: Sequence[Row], laws: Sequence[Law]) -> tuple[Table, ...]:
+    """Return what else one law says at the answer; for several laws it stays in the JSON."""
+    if len(rows) != 1 or len(laws) != 1:
+        return ()
+    values = rows[0]["relations"]
+    if not isinstance(values, Mapping) or not values:
+        return ()
+    lines: list[Row] = []
+    for name, value in values.items():
+        relation = laws[0].relations[name]
+        lines.append({"quantity": name, "value": value, "unit": relation.unit, "meaning": relation.meaning})
+    columns = [
+        Column("quantity", "also by this law"),
+        Column("value", "value", "number"),
+        Column("unit", "unit"),
+        Column("meaning", "meaning"),
+    ]
+    return (Table("", columns, lines),)
+
+
+def _loss_column(laws: Sequence[Law], answers: Sequence[Plan]) -> Column:
+    return Column("loss", "loss L", "loss", _unit(laws, answers))
+
+
+def _unit(laws: Sequence[Law], answers: Sequence[Plan | Loss]) -> str:
+    with_loss = {answer.law for answer in answers if answer.loss is not None}
+    units = {law.conventions.get("loss", "") for law in laws if law.id in with_loss}
+    (unit,) = units if len(units) == 1 else ("",)
+    return unit.split(",")[0].split("(")[0].split(";")[0].strip() or (
+        "each law's unit" if len(laws) > 1 else "the law's unit"
+    )
