@@ -49,8 +49,8 @@ def list_laws(context: typer.Context, format_: options.Format = "table") -> None
 @app.command("show", help=SHOW)
 def show_law(law: Law, format_: options.Format = "table") -> None:
     """Show one law."""
-    from scaling_cli.core.figures import checked_constants
     from scaling_cli.core.digits import digit_effects
+    from scaling_cli.core.figures import checked_constants
     from scaling_cli.files.catalogue import describe, load_law
     from scaling_cli.report.catalogue import law_report
 

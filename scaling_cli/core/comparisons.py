@@ -7,9 +7,9 @@ from statistics import median
 from typing import Any, NamedTuple, TypeVar
 
 from scaling_cli.core.figures import unreproduced
+from scaling_cli.core.knowns import check_knowns
 from scaling_cli.core.laws import Law
 from scaling_cli.core.losses import Loss, predict_loss
-from scaling_cli.core.knowns import check_knowns
 from scaling_cli.core.plans import Plan, Planner
 from scaling_cli.core.relations import Settings
 from scaling_cli.errors import InputError, NoAnswer, ScalingError
@@ -44,12 +44,12 @@ def plan_laws(laws: Sequence[Law], known: Mapping[str, float], settings: Setting
 
     Raises: what the first law raised, when no law can answer.
     """
-    check_knowns(known)
+    shown: dict[str, Any] = dict(check_knowns(known))
     return _ask(
         laws,
         settings,
         lambda law, mine: Planner(law, mine).plan(known),
-        lambda law: Plan(law.id)._replace(**dict(known)),
+        lambda law: Plan(law.id, **shown),
     )
 
 
@@ -123,6 +123,7 @@ def _ask(
 
 
 def _one(law: Law, question: Callable[[], Answer], empty: Answer) -> tuple[Answer, ScalingError | None]:
+    answer: Answer
     try:
         answer = question()
     except (InputError, NoAnswer) as error:

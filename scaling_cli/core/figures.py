@@ -1,6 +1,6 @@
 """Published figures put to a law: does it give what its source printed, and which constants does that hold in place?"""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from scaling_cli.core.laws import QUANTITIES, Figure, Law, Variable
@@ -103,30 +103,38 @@ def checked_constants(law: Law) -> list[tuple[str | None, str]]:
 
 
 def unreproduced(law: Law, relations: Iterable[str]) -> list[str]:
-    """Return those relations that no published figure reaches. A law without a source (the user's own) has none."""
+    """Return those relations with constants that no published figure reaches.
+
+    A law without a source (the user's own) has none.
+    """
     if not law.source:
         return []
     reached: set[str] = set()
     for figure in law.figures:
         if figure.kind in EVIDENCE:
-            roots = [figure.of] if not figure.plan else [figure.of, "loss", "flops", *law.frontier.values()]
-            reached.update(_relations_below(law, roots))
-    return [
-        name for name in relations if name in law.relations and law.relations[name].coefficients and name not in reached
-    ]
+            reached |= _names_below(
+                law, [figure.of, "loss", "flops", *law.frontier.values()] if figure.plan else [figure.of]
+            )
+    return [name for name in relations if name in law.relations and name not in reached and _has_constants(law, name)]
 
 
-def _relations_below(law: Law, roots: list[str]) -> Iterator[str]:
+def _has_constants(law: Law, name: str) -> bool:
+    below = _names_below(law, [name])
+    return any(other in law.coefficients for other in below) or any(
+        law.relations[other].coefficients for other in below if other in law.relations
+    )
+
+
+def _names_below(law: Law, roots: list[str]) -> set[str]:
+    """Return every name that the roots rest on, themselves included."""
     seen: set[str] = set()
     queue = list(roots)
     while queue:
         name = queue.pop()
-        if name in seen:
-            continue
-        seen.add(name)
-        if name in law.relations:
-            yield name
-        queue.extend(_names_used(law, name))
+        if name not in seen:
+            seen.add(name)
+            queue.extend(_names_used(law, name))
+    return seen
 
 
 def _names_used(law: Law, name: str) -> tuple[str, ...]:

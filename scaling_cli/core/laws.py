@@ -129,31 +129,29 @@ class Law(NamedTuple):
 
 
 def check_names(law: Law) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Yield (path of keys, problem) for each name that is undeclared, shadowed, circular or unused."""
-    shared = {*QUANTITIES, *CONSTANTS, *law.coefficients, *law.variables, *law.relations}
+    """Yield (path of keys, problem) for each name that is undeclared, declared twice or unused."""
     yield from _check_declarations(law)
+    shared = {*QUANTITIES, *CONSTANTS, *law.coefficients, *law.variables, *law.relations}
+    used = {r.formula.variable for r in law.relations.values() if isinstance(r.formula, Minimum)}
     earlier: set[str] = set()
-    used: set[str] = set()
     for name, formula in law.let.items():
         yield from _check_formula(("let", name), formula.names, shared | earlier, used)
         earlier.add(name)
     for relation in law.relations.values():
-        path = ("relations", relation.name)
-        known = shared | earlier | set(relation.coefficients)
-        mine: set[str] = set()
-        yield from _check_formula((*path, "formula"), relation.names, known, mine)
+        keys = ("relations", relation.name)
+        yield from _check_formula(
+            (*keys, "formula"), relation.names, shared | earlier | set(relation.coefficients), used
+        )
         for name in relation.coefficients:
-            if name not in mine:
-                yield (*path, "coefficients", name), f"coefficient {name} is not used by the formula"
-        used |= mine
+            if name not in relation.names:
+                yield (*keys, "coefficients", name), f"coefficient {name} is not used by the formula"
     for variable in law.variables.values():
         if isinstance(variable.default, Formula):
-            path = ("variables", variable.name, "default")
-            yield from _check_formula(path, variable.default.names, shared | earlier, used)
-    used |= {r.formula.variable for r in law.relations.values() if isinstance(r.formula, Minimum)}
-    sections: dict[str, Iterable[str]] = {"coefficients": law.coefficients, "let": law.let, "variables": law.variables}
-    for section, names in sections.items():
-        for name in names:
+            yield from _check_formula(
+                ("variables", variable.name, "default"), variable.default.names, shared | earlier, used
+            )
+    for section in ("coefficients", "let", "variables"):
+        for name in getattr(law, section):
             if name not in used:
                 yield (section, name), f"{name} is not used by any relation"
 

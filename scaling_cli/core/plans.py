@@ -73,7 +73,14 @@ class Planner:
             without an answer become NaN, and a note counts them.
         """
         values = check_knowns(known)
-        return self.finished(_QUESTIONS[tuple(values)](self, *values.values()))
+        try:
+            return self.finished(_QUESTIONS[tuple(values)](self, *values.values()))
+        except NoAnswer as error:
+            # a law without a split may still say something of what is known: Pearce's total params of N
+            plan = self.finished(Plan(self.law.id, notes=(error.message,))._replace(**values))
+            if not plan.relations:
+                raise
+            return plan
 
     def finished(self, plan: Plan) -> Plan:
         """Fill in what follows from any answer: the ratio, the law's other relations, the notes."""
@@ -192,8 +199,8 @@ class Planner:
         if any(is_array(value) for value in known.values()):
             return {}
         found: dict[str, float] = {}
-        for name, relation in self.law.relations.items():
-            if name in ("loss", "flops", *self.law.frontier.values()) or relation.gives == "loss":
+        for name in self.law.relations:
+            if name in ("loss", "flops", *self.law.frontier.values()):
                 continue
             try:
                 bound = self.surface.relation(name)

@@ -116,6 +116,12 @@ def test_lines_fit_the_terminal(width: int) -> None:
     assert max(map(len, render_table(REPORT, color=False, width=width).splitlines())) <= width
 
 
+def test_a_word_too_long_for_the_terminal_is_broken() -> None:
+    out = render_table(make_report("x" * 70), color=False, width=40)
+    assert max(map(len, out.splitlines())) <= 40
+    assert out.count("x") == 4 * 70
+
+
 def test_colour_only_where_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("NO_COLOR", "1")  # asking the environment is the caller's business
