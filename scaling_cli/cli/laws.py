@@ -51,13 +51,20 @@ def show_law(law: Law, format_: options.Format = "table") -> None:
     """Show one law."""
     from scaling_cli.core.digits import digit_effects
     from scaling_cli.core.figures import checked_constants
+    from scaling_cli.core.plans import Planner
     from scaling_cli.files.catalogue import describe, load_law
     from scaling_cli.report.catalogue import law_report
 
     check_format(format_)
     chosen = load_law(law)
-    effects = [effect._asdict() for effect in digit_effects(chosen)]
-    show(law_report(chosen, describe(chosen), checked_constants(chosen), effects), format_)
+    report = law_report(
+        chosen,
+        describe(chosen),
+        checked_constants(chosen),
+        list(digit_effects(chosen)),
+        values=Planner(chosen).constants(),
+    )
+    show(report, format_)
 
 
 @app.command("check", help=CHECK)

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
-from statistics import median
 from typing import Any, NamedTuple, TypeVar
 
 from scaling_cli.core.figures import unreproduced
@@ -90,9 +89,15 @@ def spreads(laws: Sequence[Law], plans: Iterable[Plan]) -> list[Spread]:
         if plan.flops is not None and plan.params is not None:
             groups.setdefault((plan.flops, *kinds[plan.law]), []).append(plan.params)
     return [
-        Spread(flops, kind, domain, len(params), min(params), median(params), max(params))
+        Spread(flops, kind, domain, len(params), min(params), _median(params), max(params))
         for (flops, kind, domain), params in sorted(groups.items())
     ]
+
+
+def _median(values: list[float]) -> float:
+    # not statistics.median: its import costs more than a look-up
+    ordered = sorted(values)
+    return 0.5 * (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2])
 
 
 def _rung(plan: Plan, bigger: Plan) -> Rung:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from scaling_cli.core.laws import QUANTITIES, Figure, Law, Variable
+from scaling_cli.core.laws import QUANTITIES, Figure, Law, names_below
 from scaling_cli.core.plans import Planner
 from scaling_cli.core.relations import bind
 from scaling_cli.core.surface import Surface
@@ -112,35 +112,14 @@ def unreproduced(law: Law, relations: Iterable[str]) -> list[str]:
     reached: set[str] = set()
     for figure in law.figures:
         if figure.kind in EVIDENCE:
-            reached |= _names_below(
+            reached |= names_below(
                 law, [figure.of, "loss", "flops", *law.frontier.values()] if figure.plan else [figure.of]
             )
     return [name for name in relations if name in law.relations and name not in reached and _has_constants(law, name)]
 
 
 def _has_constants(law: Law, name: str) -> bool:
-    below = _names_below(law, [name])
+    below = names_below(law, [name])
     return any(other in law.coefficients for other in below) or any(
         law.relations[other].coefficients for other in below if other in law.relations
     )
-
-
-def _names_below(law: Law, roots: list[str]) -> set[str]:
-    """Return every name that the roots rest on, themselves included."""
-    seen: set[str] = set()
-    queue = list(roots)
-    while queue:
-        name = queue.pop()
-        if name not in seen:
-            seen.add(name)
-            queue.extend(_names_used(law, name))
-    return seen
-
-
-def _names_used(law: Law, name: str) -> tuple[str, ...]:
-    if name in law.let:
-        return law.let[name].names
-    if name in law.relations:
-        return law.relations[name].names
-    default = law.variables.get(name, Variable(name)).default
-    return () if default is None or isinstance(default, float) else default.names

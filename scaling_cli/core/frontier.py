@@ -1,4 +1,4 @@
-"""The optimal split of every budget, as one curve, and the budget at which the curve passes a params, tokens or loss."""
+"""The optimal split of every budget as one curve, and the budget at which it passes given params, tokens or loss."""
 
 import math
 from collections.abc import Callable

@@ -108,8 +108,9 @@ class Law(NamedTuple):
 
     @property
     def is_form(self) -> bool:
-        """Whether some constant was never published."""
-        return any(value is None for _, _, value in self.constants())
+        """Whether it is a form only: constants are named, and none was published."""
+        values = [value for _, _, value in self.constants()]
+        return bool(values) and all(value is None for value in values)
 
     def constants(self) -> Iterator[tuple[str | None, str, float | None]]:
         """Yield (relation or None where shared, name, value) of every coefficient."""
@@ -126,6 +127,24 @@ class Law(NamedTuple):
         changed = self.relations[relation]
         changed = changed._replace(coefficients={**changed.coefficients, name: value})
         return self._replace(relations={**self.relations, relation: changed})
+
+
+def names_below(law: Law, roots: Iterable[str]) -> set[str]:
+    """Return every name that the roots (relations, sub-formulas, variables) rest on, themselves included."""
+    seen: set[str] = set()
+    queue = list(roots)
+    while queue:
+        name = queue.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        if name in law.let:
+            queue.extend(law.let[name].names)
+        elif name in law.relations:
+            queue.extend(law.relations[name].names)
+        elif name in law.variables and isinstance(default := law.variables[name].default, Formula):
+            queue.extend(default.names)
+    return seen
 
 
 def check_names(law: Law) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -145,11 +164,7 @@ def check_names(law: Law) -> Iterator[tuple[tuple[str, ...], str]]:
         for name in relation.coefficients:
             if name not in relation.names:
                 yield (*keys, "coefficients", name), f"coefficient {name} is not used by the formula"
-    for variable in law.variables.values():
-        if isinstance(variable.default, Formula):
-            yield from _check_formula(
-                ("variables", variable.name, "default"), variable.default.names, shared | earlier, used
-            )
+    yield from _check_defaults(law, shared | earlier, used)
     for section in ("coefficients", "let", "variables"):
         for name in getattr(law, section):
             if name not in used:
@@ -163,6 +178,12 @@ def _check_formula(
         used.add(name)
         if name not in known:
             yield path, f"unknown name {name} in the formula: declare it under coefficients, variables or let"
+
+
+def _check_defaults(law: Law, known: set[str], used: set[str]) -> Iterator[tuple[tuple[str, ...], str]]:
+    for variable in law.variables.values():
+        if isinstance(variable.default, Formula):
+            yield from _check_formula(("variables", variable.name, "default"), variable.default.names, known, used)
 
 
 def _check_declarations(law: Law) -> Iterator[tuple[tuple[str, ...], str]]:

@@ -69,6 +69,7 @@ class _Binder:
         self.resolved: dict[str, Node | None] = {}
 
     def bind(self, relation: Relation) -> Bound:
+        """Return the relation with every name resolved."""
         tree = self.tree_of(relation)
         return Bound(tree, self.steps, frozenset(self.inputs))
 

@@ -38,7 +38,7 @@ def find_root(function: Callable[[float], float], low: float, high: float) -> fl
 
 
 def _inverse_quadratic(a: float, b: float, c: float, fa: float, fb: float, fc: float) -> float:
-    if fb == fc or fa == fb or fa == fc or not math.isfinite(fa + fb + fc):
+    if fb == fc or fa in (fb, fc) or not math.isfinite(fa + fb + fc):
         return 0.5
     xi, phi = (a - b) / (c - b), (fa - fb) / (fc - fb)
     if not phi * phi < xi or not (1.0 - phi) ** 2 < 1.0 - xi:

@@ -1,4 +1,4 @@
-"""Preset files to laws: what a file may say, with the line of whatever it says wrong. The schema is presets/README.md."""
+"""Preset files to laws; an error names the line of what is wrong. The schema is presets/README.md."""
 
 import os
 import re
@@ -262,14 +262,12 @@ def _check_shipped(top: Section, law: Law) -> None:
 
 
 def _check_circles(top: Section, law: Law) -> None:
-    settings = {name: 1.0 for name in law.variables}
+    needed = {variable.name: 1.0 for variable in law.variables.values() if variable.default is None}
     for name in law.relations:
         try:
-            bind(law, name, settings)
-            bind(law, name, {})
+            bind(law, name, needed)
         except InputError as error:
-            if "defined by itself" in error.message:
-                top.section("relations").fail(name, f"goes in a circle: {error.message}")
+            top.section("relations").fail(name, f"goes in a circle: {error.message}")
         except NoAnswer:
             continue  # a form, or no value at these settings: said when it is asked
 

@@ -68,7 +68,8 @@ def compare_report(rungs: Sequence[Rung], spreads: Sequence[Spread], laws: Mappi
             row["spread"] = row["params_max"] / row["params_min"]
         tables = (*tables, Table("Where the laws disagree", _SPREAD, several))
         spread_rows = [{key: row[key] for key in Spread._fields} for row in spread_rows]
-    report = _report("scaling.compare/1", rows, tables, [rung.plan for rung in rungs])
+    last = {rung.plan.law: rung.plan for rung in rungs}  # the top of each ladder says the most
+    report = _report("scaling.compare/1", rows, tables, list(last.values()))
     return report._replace(extra={"spread": spread_rows})
 
 
@@ -94,11 +95,23 @@ def _row(answer: Plan | Loss, law: Law) -> dict[str, object]:
 def _report(
     schema: str, rows: Iterable[Mapping[str, object]], tables: Sequence[Table], answers: Sequence[Plan | Loss]
 ) -> Report:
-    notes = dict.fromkeys(note for answer in answers if answer.answered for note in (*answer.notes, *answer.outside))
-    silent = {answer.law: answer.notes[0] for answer in answers if not answer.answered and answer.notes}
-    more = [f"no answer: {reason}" for reason in dict.fromkeys(silent.values())]
     data = [{key: value for key, value in row.items() if key not in HIDDEN} for row in rows]
-    return Report(schema, data, [*notes, *more], tables)
+    return Report(schema, data, notes_of(answers), tables)
+
+
+def notes_of(answers: Sequence[Plan | Loss]) -> list[str]:
+    """Return what the answers note, each thing once, with the laws that it is true of; refusals last."""
+    laws_by_note: dict[tuple[bool, str], list[str]] = {}
+    for answer in answers:
+        for note in (*answer.notes, *answer.outside):
+            text = note.removeprefix(f"{answer.law}: ").removeprefix(f"{answer.law} ")
+            laws = laws_by_note.setdefault((not answer.answered, text), [])
+            if answer.law not in laws:
+                laws.append(answer.law)
+    return [
+        f"{', '.join(laws)}: {'no answer, ' if refused else ''}{text}"
+        for (refused, text), laws in sorted(laws_by_note.items(), key=lambda item: item[0][0])
+    ]
 
 
 def _grouped(rows: Sequence[Row], columns: Sequence[Column]) -> tuple[Table, ...]:

@@ -126,12 +126,14 @@ class TestReading:
         (tmp_path / "law.yaml").unlink()
         os.mkfifo(tmp_path / "law.yaml")
         monkeypatch.setattr(os, "stat", lambda path: looks_regular)
-        # a reader that waits is let go, and fails the test, instead of hanging it
-        rescue = threading.Timer(5, lambda: os.close(os.open(tmp_path / "law.yaml", os.O_WRONLY)))
+        # a reader that waits is let go after a while, and fails the test, instead of hanging it
+        rescue = threading.Timer(5, lambda: os.open(tmp_path / "law.yaml", os.O_WRONLY | os.O_NONBLOCK))
         rescue.start()
-        error = read_refusal(tmp_path / "law.yaml")
-        assert rescue.is_alive()
-        rescue.cancel()
+        try:
+            error = read_refusal(tmp_path / "law.yaml")
+            assert rescue.is_alive()
+        finally:
+            rescue.cancel()
         assert "not a regular file" in str(error)
 
     @POSIX
@@ -424,6 +426,7 @@ class TestFaults:
             fsync(descriptor)
 
         def note_rename(source: str, target: str) -> None:
+            assert os.path.dirname(source) == os.path.dirname(target)  # a rename across disks is a copy
             order.append("rename")
             replace(source, target)
 
@@ -432,6 +435,16 @@ class TestFaults:
             patch.setattr(os, "replace", note_rename)
             write_text(str(tmp_path / "law.yaml"), NEW)
         assert order == (["file", "rename", "folder"] if os.name == "posix" else ["file", "rename"])
+
+    @POSIX
+    def test_a_link_waiting_at_the_temporary_name_is_not_followed(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "victim").write_text(OLD)
+        (tmp_path / f".{bytes(8).hex()}.tmp").symlink_to("victim")
+        monkeypatch.setattr(os, "urandom", bytes)
+        assert "exists" in str(write_refusal(tmp_path / "law.yaml"))
+        assert (tmp_path / "victim").read_text() == OLD
 
     @POSIX
     def test_no_descriptor_is_left_open(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

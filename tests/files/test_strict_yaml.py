@@ -141,6 +141,7 @@ REFUSED = {
     "duplicate key, one quoted": ("a: 1\n'a': 2\n", "duplicate key a", 2),
     "duplicate key, deep": ("a:\n  b:\n    c: 1\n    c: 2\n", "a.b: duplicate key c", 4),
     "number key": ("1: x\n", "keys must be strings", 1),
+    "endless number key": ("? " + "1" * 2000 + "\n: 1\n", "keys must be strings", 1),
     "list key": ("? [a, b]\n: 1\n", "keys must be strings", 1),
     "mapping key": ("{{a: 1}: 1}\n", "keys must be strings", 1),
     "null key": ("~: 1\n", "keys must be strings", 1),
