@@ -4,7 +4,7 @@ import math
 from typing import NamedTuple
 
 from scaling_cli.core.laws import Law
-from scaling_cli.core.ranges import range_notes
+from scaling_cli.core.notes import range_notes
 from scaling_cli.core.relations import Settings
 from scaling_cli.core.surface import Surface
 from scaling_cli.errors import NoAnswer

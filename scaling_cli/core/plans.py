@@ -1,15 +1,15 @@
 """Questions to a law: give what you know of flops, params, tokens and loss, and it solves for the rest."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from scaling_cli.core.duals import Value, maximum, minimum
 from scaling_cli.core.frontier import Frontier
 from scaling_cli.core.knowns import check_knowns
-from scaling_cli.core.laws import Law, names_below
+from scaling_cli.core.laws import Law
+from scaling_cli.core.notes import assumptions, missing_interval, point, range_notes
 from scaling_cli.core.quantities import format_quantity
-from scaling_cli.core.ranges import point, range_notes
 from scaling_cli.core.relations import Settings
 from scaling_cli.core.surface import Surface
 from scaling_cli.core.sweeps import is_array
@@ -89,7 +89,12 @@ class Planner:
         used = self.relations_used()
         return plan._replace(
             relations=self.other_relations(plan),
-            notes=(*plan.notes, *self.split_note(plan), *self.assumed(), *self.no_interval()),
+            notes=(
+                *plan.notes,
+                *self.split_note(plan),
+                *assumptions(self.law, self.settings, used),
+                *missing_interval(self.law, used),
+            ),
             outside=range_notes(self.law, used, point(plan.flops, plan.params, plan.tokens, plan.loss)),
         )
 
@@ -223,24 +228,6 @@ class Planner:
         """Return the relations that answers rest on."""
         used = [self.frontier.params_relation, self.frontier.tokens_relation, self.frontier.loss_relation]
         return [name for name in (*used, "loss", "flops") if name in self.law.relations]
-
-    def assumed(self) -> Iterator[str]:
-        """Name the law's variables that an answer rests on and that the user left at their numbers."""
-        below = names_below(self.law, self.relations_used())
-        for variable in self.law.variables.values():
-            if isinstance(variable.default, float) and variable.name in below and variable.name not in self.settings:
-                meaning = f" ({variable.meaning})" if variable.meaning else ""
-                yield f"{self.law.id}: assumes {variable.name} = {variable.default:g}{meaning}; --set {variable.name}=..."
-
-    def no_interval(self) -> tuple[str, ...]:
-        """Say why printed standard errors give no interval."""
-        uncertain = [self.law.relations[name].uncertainty for name in self.relations_used()]
-        if any("standard_errors" in u and not {"covariance", "draws"} & u.keys() for u in uncertain):
-            return (
-                f"{self.law.id}: prints standard errors without their covariance, which give no interval for N: "
-                "its coefficients move together",
-            )
-        return ()
 
     def split_note(self, plan: Plan) -> tuple[str, ...]:
         """Say where the law's own split and the minimum of its loss surface differ by more than 5 %."""

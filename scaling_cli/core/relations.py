@@ -28,6 +28,7 @@ class Bound:
         self.function = compile_tree(tree)
 
     def __call__(self, **quantities: duals.Value) -> duals.Value:
+        """Return the relation's value at the quantities."""
         values: dict[str, Any] = quantities
         for name, (_, function) in self.steps.items():
             values[name] = function(values)

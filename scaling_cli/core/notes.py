@@ -1,10 +1,10 @@
-"""How far an answer lies outside the runs behind a law."""
+"""What an answer should be read with: how far outside the runs behind it, on what assumptions, how uncertain."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from scaling_cli.core.duals import Value
-from scaling_cli.core.laws import QUANTITIES, Law
+from scaling_cli.core.laws import QUANTITIES, Law, names_below
 from scaling_cli.core.quantities import format_quantity
 from scaling_cli.core.sweeps import is_array
 
@@ -34,3 +34,22 @@ def range_notes(law: Law, relations: list[str], known: Mapping[str, Value]) -> t
         elif value < low * (1.0 - 1e-9):
             parts.append(f"{QUANTITIES[letter]} {low / value:.3g}x below {format_quantity(low, QUANTITIES[letter])}")
     return (f"{law.id}: outside the experimented range: {', '.join(parts)}",) if parts else ()
+
+
+def assumptions(law: Law, settings: Mapping[str, float], relations: Iterable[str]) -> Iterator[str]:
+    """Name the variables that the relations rest on and that the user left at their numbers."""
+    below = names_below(law, relations)
+    for name, variable in law.variables.items():
+        if isinstance(variable.default, float) and name in below and name not in settings:
+            meaning = f" ({variable.meaning})" if variable.meaning else ""
+            yield f"{law.id}: assumes {name} = {variable.default:g}{meaning}; --set {name}=... changes it"
+
+
+def missing_interval(law: Law, relations: Iterable[str]) -> Iterator[str]:
+    """Say why printed standard errors give no interval."""
+    uncertain = [law.relations[name].uncertainty for name in relations]
+    if any("standard_errors" in u and not {"covariance", "draws"} & u.keys() for u in uncertain):
+        yield (
+            f"{law.id}: its source prints standard errors without their covariance, which give no interval for N: "
+            "the coefficients move together"
+        )
