@@ -49,6 +49,6 @@ def predict_loss(law: Law, params: float, tokens: float, settings: Settings) -> 
     loss = surface.loss_of(params, tokens)
     irreducible = surface.irreducible
     from_params = surface.loss_of(params, math.inf) - irreducible
-    outside = range_notes(law, ["loss"], {"N": params, "D": tokens, "C": flops})
+    outside = range_notes(law, ["loss"], {"N": params, "D": tokens, "C": flops, **settings})
     rest = loss - irreducible - from_params
     return Loss(law.id, params, tokens, flops, loss, irreducible, from_params, rest, outside=outside)

@@ -24,16 +24,22 @@ def range_notes(law: Law, relations: list[str], known: Mapping[str, Value]) -> t
             ranges[letter] = (max(old[0], low), min(old[1], high))
     parts = []
     for letter, value in known.items():
-        low, high = ranges.get(letter, (0.0, math.inf))
+        low, high = ranges.get(letter, (-math.inf, math.inf))
+        word = QUANTITIES.get(letter, letter)
         if is_array(value):
             beyond = int(((value > high) | (value < low)).sum())
-            parts += [f"{QUANTITIES[letter]} of {beyond} in {value.size} answers"] if beyond else []
+            parts += [f"{word} of {beyond} in {value.size} answers"] if beyond else []
             continue
+        kind = word if letter in QUANTITIES else "number"
         if value > high * (1.0 + 1e-9):
-            parts.append(f"{QUANTITIES[letter]} {value / high:.3g}x above {format_quantity(high, QUANTITIES[letter])}")
+            parts.append(f"{word} {_times(value, high)}above {format_quantity(high, kind)}")
         elif value < low * (1.0 - 1e-9):
-            parts.append(f"{QUANTITIES[letter]} {low / value:.3g}x below {format_quantity(low, QUANTITIES[letter])}")
+            parts.append(f"{word} {_times(low, value)}below {format_quantity(low, kind)}")
     return (f"{law.id}: outside the experimented range: {', '.join(parts)}",) if parts else ()
+
+
+def _times(larger: float, smaller: float) -> str:
+    return f"{larger / smaller:.3g}x " if smaller > 0.0 else ""
 
 
 def assumptions(law: Law, settings: Mapping[str, float], relations: Iterable[str]) -> Iterator[str]:

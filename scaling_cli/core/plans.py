@@ -87,6 +87,7 @@ class Planner:
         if plan.params is not None and plan.tokens is not None:
             plan = plan._replace(tokens_per_param=plan.tokens / plan.params)
         used = self.relations_used()
+        where = {**point(plan.flops, plan.params, plan.tokens, plan.loss), **self.settings}
         return plan._replace(
             relations=self.other_relations(plan),
             notes=(
@@ -95,7 +96,7 @@ class Planner:
                 *assumptions(self.law, self.settings, used),
                 *missing_interval(self.law, used),
             ),
-            outside=range_notes(self.law, used, point(plan.flops, plan.params, plan.tokens, plan.loss)),
+            outside=range_notes(self.law, used, where),
         )
 
     # one known: a point of the frontier

@@ -1,8 +1,8 @@
 """The shipped presets: which there are, how names and aliases find them, and how well each is held by figures.
 
-`presets/catalogue.json` remembers what takes long to work out (which constants a published figure holds). It is keyed
-by the checksum of each preset, so an edited preset is worked out again and never answered from memory.
-Written by `python -m scaling_cli.files.catalogue`.
+`presets/catalogue.json` remembers what takes long to work out: which constants a published figure holds, and each
+preset in a form that is read without YAML. It is keyed by the checksum of each file, so an edited preset is read and
+worked out again, never answered from memory. Written by `python -m scaling_cli.files`.
 """
 
 import json
@@ -13,8 +13,9 @@ from difflib import get_close_matches
 from scaling_cli.core.figures import checked_constants
 from scaling_cli.core.laws import Law
 from scaling_cli.errors import InputError
-from scaling_cli.files.presets import NAME, parse_law, read_law
+from scaling_cli.files.presets import NAME, law_from, parse_law, read_law
 from scaling_cli.files.reading import read_text, write_text
+from scaling_cli.files.values import Block, pack, unpack
 
 Entry = dict[str, object]
 
@@ -44,17 +45,27 @@ def load_law(name: str) -> Law:
     """
     if "/" in name or os.sep in name or "\\" in name or name.endswith((".yaml", ".yml")):
         return read_law(name)
-    law_id = _resolve(name)
-    return read_law(os.path.join(LAWS, f"{law_id}.yaml"), shipped=True)
+    remembered = _remembered()
+    return _load(_resolve(name, remembered), remembered)
 
 
-def _resolve(name: str) -> str:
+def _load(law_id: str, remembered: dict[str, Entry]) -> Law:
+    path = os.path.join(LAWS, f"{law_id}.yaml")
+    text = read_text(path)
+    entry = remembered.get(law_id, {})
+    packed = unpack(str(entry["preset"])) if entry.get("checksum") == zlib.crc32(text.encode()) else None
+    return law_from(packed, path, shipped=True) if isinstance(packed, Block) else parse_law(text, path, shipped=True)
+
+
+def _resolve(name: str, remembered: dict[str, Entry]) -> str:
     if NAME.fullmatch(name) and os.path.isfile(os.path.join(LAWS, f"{name}.yaml")):
         return name
-    for entries in (_remembered, catalogue):  # what is remembered costs no other file
-        aliases = {alias: law_id for law_id, entry in entries().items() for alias in _aliases(entry)}
-        if name in aliases:
-            return aliases[name]
+    aliases = _aliases_of(remembered)
+    if name in aliases:
+        return aliases[name]
+    aliases = _aliases_of(catalogue())  # a preset edited since
+    if name in aliases:
+        return aliases[name]
     close = get_close_matches(name.lower(), [*law_ids(), *aliases], n=3, cutoff=0.6)
     hints = [f"Did you mean {' or '.join(close)}?"] if close else []
     if not NAME.fullmatch(name):
@@ -64,13 +75,13 @@ def _resolve(name: str) -> str:
 
 def law_names() -> list[str]:
     """Return every id and alias, for completion."""
-    aliases = [alias for entry in catalogue().values() for alias in _aliases(entry)]
-    return sorted({*law_ids(), *aliases})
+    return sorted({*law_ids(), *_aliases_of(catalogue())})
 
 
 def load_all() -> list[Law]:
     """Return every shipped law that has constants, by id."""
-    laws = [load_law(law_id) for law_id in law_ids()]
+    remembered = _remembered()
+    laws = [_load(law_id, remembered) for law_id in law_ids()]
     return [law for law in laws if not law.is_form]
 
 
@@ -83,10 +94,15 @@ def catalogue() -> dict[str, Entry]:
         text = read_text(path)
         checksum = zlib.crc32(text.encode())
         entry = remembered.get(law_id, {})
-        if entry.get("checksum") != checksum:
-            entry = {"checksum": checksum, **describe(parse_law(text, path, shipped=True))}
-        entries[law_id] = entry
+        entries[law_id] = entry if entry.get("checksum") == checksum else _worked_out(text, path, checksum)
     return entries
+
+
+def _worked_out(text: str, path: str, checksum: int) -> Entry:
+    from scaling_cli.files.strict_yaml import parse_yaml  # only for a preset edited since the catalogue was written
+
+    law = parse_law(text, path, shipped=True)
+    return {"checksum": checksum, **describe(law), "preset": pack(parse_yaml(text, path))}
 
 
 def describe(law: Law) -> Entry:
@@ -115,9 +131,13 @@ def _status(law: Law, constants: int, checked: int) -> str:
     return "reproduced" if checked == constants else "partly reproduced"
 
 
-def _aliases(entry: Entry) -> list[str]:
-    aliases = entry.get("aliases")
-    return [str(alias) for alias in aliases] if isinstance(aliases, list) else []
+def _aliases_of(entries: dict[str, Entry]) -> dict[str, str]:
+    found = {}
+    for law_id, entry in entries.items():
+        aliases = entry.get("aliases")
+        if isinstance(aliases, list):
+            found.update({str(alias): law_id for alias in aliases})
+    return found
 
 
 def _remembered() -> dict[str, Entry]:
@@ -133,6 +153,3 @@ def write_catalogue() -> None:
     """Bring catalogue.json up to date with the presets."""
     write_text(CATALOGUE, json.dumps(catalogue(), indent=1, ensure_ascii=False) + "\n", force=True)
 
-
-if __name__ == "__main__":
-    write_catalogue()

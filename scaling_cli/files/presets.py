@@ -9,7 +9,7 @@ from scaling_cli.core.relations import bind
 from scaling_cli.errors import FileError, InputError, NoAnswer
 from scaling_cli.files.reading import read_text
 from scaling_cli.files.sections import Section, shown
-from scaling_cli.files.strict_yaml import Block, Number, parse_yaml
+from scaling_cli.files.values import Block, Number
 
 SCHEMA = 1
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -43,7 +43,14 @@ def read_law(path: str, *, shipped: bool = False) -> Law:
 
 def parse_law(text: str, path: str, *, shipped: bool = False) -> Law:
     """Return the law in the text of a preset file; see `read_law`."""
-    top = Section(parse_yaml(text, path), path)
+    from scaling_cli.files.strict_yaml import parse_yaml  # a look-up of a shipped law that is packed needs no YAML
+
+    return law_from(parse_yaml(text, path), path, shipped=shipped)
+
+
+def law_from(block: Block, path: str, *, shipped: bool = False) -> Law:
+    """Return the law in a parsed preset file; see `read_law`."""
+    top = Section(block, path)
     if "schema" in top and top.number("schema") != SCHEMA:
         top.fail("schema", f"is {shown(top.block['schema'])}: this version reads schema {SCHEMA}")
     if "relations" not in top and ("anchor" in top or "a" in top):

@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from typing import NoReturn
 
 from scaling_cli.errors import FileError
-from scaling_cli.files.strict_yaml import Block, Items, Number, Value
+from scaling_cli.files.values import Block, Items, Number, Value
 
 
 class Section:

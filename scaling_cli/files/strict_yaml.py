@@ -6,13 +6,12 @@ hundred bytes of aliases fill the memory. The only importer of yaml.
 
 import math
 import re
-from typing import NoReturn, Self, TypeAlias
+from typing import NoReturn
 
 import yaml
 
 from scaling_cli.errors import FileError
-
-Value: TypeAlias = "Block | Items | Number | str | bool | None"
+from scaling_cli.files.values import Block, Items, Number, Value
 
 _LOADER = getattr(yaml, "CLoader", yaml.Loader)
 _MAX_DEPTH, _MAX_VALUES, _MAX_CHARACTERS = 16, 20_000, 4096  # characters of one key or value
@@ -34,36 +33,6 @@ _PLAIN = re.compile(
 _CONSTANTS = {"null": None, "~": None, "": None, "true": True, "false": False}
 _SYNTAX_HINT = "quote text that holds ': ' or starts with a special character"
 _FAULTS = {"radix": "is not decimal", "infinite": "is not finite", "padded": "has a leading zero"}
-
-
-class Number(float):
-    """A finite number; `text` is its digits as written."""
-
-    text: str
-
-    def __new__(cls, text: str) -> Self:
-        """Read a decimal number."""
-        number = super().__new__(cls, text)
-        number.text = text
-        return number
-
-
-class Block(dict[str, Value]):
-    """A mapping; `line` is where it starts and `lines` where each key stands, from 1."""
-
-    def __init__(self, line: int) -> None:
-        super().__init__()
-        self.line = line
-        self.lines: dict[str, int] = {}
-
-
-class Items(list[Value]):
-    """A list; `line` is where it starts and `lines` where each item stands, from 1."""
-
-    def __init__(self, line: int) -> None:
-        super().__init__()
-        self.line = line
-        self.lines: list[int] = []
 
 
 def parse_yaml(text: str, path: str) -> Block:

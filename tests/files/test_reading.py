@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scaling_cli.errors import FileError
@@ -213,6 +213,7 @@ class TestDecoding:
         stdin(b"\xff")
         assert str(read_refusal("-")).startswith("standard input line 1: byte 0xff")
 
+    @settings(deadline=None)
     @given(data=st.binary(max_size=60))
     def test_any_bytes_are_text_or_a_file_error(self, tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
         path = tmp_path_factory.getbasetemp() / "any.yaml"

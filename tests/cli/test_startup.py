@@ -1,0 +1,72 @@
+"""What each answer imports: a look-up in JSON must not wait for numpy, a table for nothing but rich."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {"numpy", "scipy", "rich", "matplotlib", "pydantic", "yaml"}
+RUN = """
+import sys
+from scaling_cli.cli.app import main
+sys.argv[0] = "scaling"
+try:
+    main()
+except SystemExit as end:
+    print(end.code, *sys.modules, file=sys.stderr)
+"""
+BY_ID = ("plan", "--flops", "1e22", "--law", "besiroglu-2024")
+
+
+def imported(*argv: str) -> set[str]:
+    """Return the packages that a successful command has imported when it ends."""
+    command = [sys.executable, "-I", "-c", RUN, *argv]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=10, stdin=subprocess.DEVNULL)
+    code, *modules = done.stderr.split()
+    assert code == "0", done.stderr
+    assert "scaling_cli.cli.app" in modules
+    return {name.partition(".")[0] for name in modules}
+
+
+@pytest.mark.parametrize("fmt", ["json", "csv", "markdown"])
+@pytest.mark.parametrize("law", ["chinchilla", "besiroglu-2024"])
+def test_a_look_up_needs_nothing_heavy_but_yaml(law: str, fmt: str) -> None:
+    assert imported("plan", "--flops", "1e22", "--law", law, "--format", fmt) & HEAVY <= {"yaml"}
+
+
+def test_the_default_question_needs_nothing_heavy_but_yaml() -> None:
+    assert imported("plan", "--flops", "1e22", "--format", "json") & HEAVY <= {"yaml"}
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        BY_ID,
+        ("loss", "--params", "7B", "--tokens", "1T", "--law", "besiroglu-2024"),
+        ("compare", "--flops", "1e21", "--law", "openai", "--law", "chinchilla"),
+        ("laws",),
+        ("laws", "show", "chinchilla"),
+        ("laws", "check", "chinchilla"),
+    ],
+    ids=" ".join,
+)
+def test_a_table_adds_rich_alone(argv: tuple[str, ...]) -> None:
+    assert imported(*argv) & HEAVY - {"yaml"} == {"rich"}
+
+
+@pytest.mark.parametrize("argv", [("--help",), ("plan", "--help"), ("--version",)], ids=" ".join)
+def test_help_needs_nothing_heavy(argv: tuple[str, ...]) -> None:
+    assert not imported(*argv) & HEAVY
+
+
+def test_a_command_loads_no_other_command() -> None:
+    command = [sys.executable, "-I", "-c", RUN, *BY_ID, "-f", "json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=10)
+    modules = {name for name in done.stderr.split() if name.startswith("scaling_cli.cli.")}
+    assert modules == {f"scaling_cli.cli.{name}" for name in ("app", "options", "output", "plan")}
+
+
+def test_the_library_face_is_light() -> None:
+    code = "import sys, scaling_cli; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, timeout=10, check=True)
+    assert not {name.partition(".")[0] for name in done.stdout.split()} & (HEAVY - {"yaml"})
