@@ -87,7 +87,7 @@ def generated(recipe: Entry) -> bytes:
     middle = recipe.get("text", "") + recipe.get("repeat", "") * recipe.get("times", 0)
     text = recipe.get("prefix", "") + middle + recipe.get("suffix", "")
     rest = [generated(recipe[key]) for key in ("then", "finally") if key in recipe]
-    return text.encode() + b"".join(rest)
+    return b"".join([str(text).encode(), *rest])
 
 
 def given(entry: Entry) -> bytes:

@@ -8,10 +8,12 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
+from scaling_cli.cli.streams import guarded_streams
 from scaling_cli.errors import InputError, ScalingError
 
 HELP = """Plan training compute with neural scaling laws.
 
+\b
 Example: scaling plan --flops 1e22
 """
 COMMANDS = ("plan", "loss", "compare", "laws")
@@ -30,6 +32,8 @@ class Commands(typer.core.TyperGroup):
         Raises: InputError for an unknown one, with the nearest.
         """
         if cmd_name not in COMMANDS:
+            if ctx.resilient_parsing:  # completing a line must not print
+                return None
             close = get_close_matches(cmd_name, COMMANDS, n=1)
             hints = [f"Did you mean {close[0]}?"] if close else []
             raise InputError(f"no command named {cmd_name[:40]!r}", *hints, f"the commands: {', '.join(COMMANDS)}")
@@ -74,11 +78,16 @@ def root(
 def main() -> None:
     """Run `scaling`; print a ScalingError and exit with its code."""
     try:
+        with guarded_streams():
+            _run()
+    except ScalingError as error:  # stdout itself failed
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+def _run() -> None:
+    try:
         app(prog_name="scaling")
     except ScalingError as error:
-        from scaling_cli.report.text import clean
-
-        text = "\n".join(clean(line) for line in str(error).split("\n"))
-        encoding = sys.stderr.encoding or "ascii"
-        print("error:", text.encode(encoding, "backslashreplace").decode(encoding), file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)

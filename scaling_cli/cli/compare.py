@@ -9,6 +9,7 @@ from scaling_cli.cli.output import check_format, refuse_outside, show
 
 HELP = """Compare laws along x10 budgets: what each x10 buys, and where they disagree.
 
+\b
 Example: scaling compare --flops 1e21 --decades 3 --law openai --law chinchilla
 """
 MOST_DECADES = 30

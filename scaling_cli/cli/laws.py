@@ -6,19 +6,23 @@ import typer
 
 from scaling_cli.cli import options
 from scaling_cli.cli.output import check_format, show
+from scaling_cli.errors import InputError
 
 HELP = """List the laws, show one in full, or check its published figures.
 
+\b
 Example: scaling laws show chinchilla
 """
 SHOW = """Show one law: source, conventions, relations, constants and what holds them.
 
+\b
 Example: scaling laws show hoffmann-2022
 """
 CHECK = """Run every published figure of a law, of a file, or of all laws.
 
 Exit 1 when a figure does not hold.
 
+\b
 Example: scaling laws check my-law.yaml
 """
 Law = Annotated[
@@ -38,6 +42,11 @@ app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, help=HE
 def list_laws(context: typer.Context, format_: options.Format = "table") -> None:
     """List the catalogue."""
     if context.invoked_subcommand is not None:
+        if format_ != "table":
+            raise InputError(
+                "--format stands before the subcommand",
+                f"write it after: ... {context.invoked_subcommand} -f {format_}",
+            )
         return
     from scaling_cli.files.catalogue import catalogue
     from scaling_cli.report.catalogue import laws_report

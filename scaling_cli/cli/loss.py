@@ -7,6 +7,7 @@ HELP = """Predict the loss of params trained on tokens, and what it is made of.
 
 The parts: irreducible, due to finite params, due to finite tokens.
 
+\b
 Example: scaling loss --params 70B --tokens 1.4T --law besiroglu-2024
 """
 

@@ -70,11 +70,18 @@ def settings(texts: list[str]) -> dict[str, float]:
 
 
 def laws(names: list[str]) -> list[Law]:
-    """Return the laws by name, each once; 'all' stands for every shipped law."""
-    from scaling_cli.files.catalogue import load_all, load_law
+    """Return the laws by name, each once; 'all' stands for every shipped law.
 
-    found: dict[str, Law] = {}
-    for name in names:
+    Raises: InputError when two different laws carry one id.
+    """
+    from scaling_cli.files.catalogue import is_file, load_all, load_law
+
+    found: dict[str, tuple[str, Law]] = {}
+    for name in dict.fromkeys(names):
         for law in load_all() if name == "all" else [load_law(name)]:
-            found.setdefault(law.id, law)
-    return list(found.values())
+            origin = name if is_file(name) else "shipped"
+            if found.setdefault(law.id, (origin, law))[0] != origin:
+                raise InputError(
+                    f"two laws are named {law.id}: {origin} and {found[law.id][0]}", "give the file's law another id"
+                )
+    return [law for _, law in found.values()]

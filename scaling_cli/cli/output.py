@@ -4,41 +4,24 @@ import os
 import sys
 
 from scaling_cli.core.comparisons import Answer
-from scaling_cli.errors import NoAnswer, ScalingError
+from scaling_cli.errors import InputError, NoAnswer
 from scaling_cli.report.render import FORMATS, render
 from scaling_cli.report.report import Report
 
 
 def show(report: Report, fmt: str) -> None:
-    """Print a report.
-
-    Raises: ScalingError when stdout cannot be written.
-    """
+    """Print a report."""
     terminal = sys.stdout.isatty()
     color = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     encoding = (sys.stdout.encoding or "ascii").lower().replace("-", "")
     ascii_only = not encoding.startswith("utf")
-    write(render(report, fmt, color=color, width=_width() if terminal else None, ascii_only=ascii_only))
-
-
-def write(text: str) -> None:
-    """Write text to stdout; a reader that has gone away is no error, a full disk is."""
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Python flushes again at exit; give it somewhere to put the rest
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise ScalingError(f"cannot write to stdout: {error.strerror}") from error
+    sys.stdout.write(render(report, fmt, color=color, width=_width() if terminal else None, ascii_only=ascii_only))
+    sys.stdout.flush()
 
 
 def check_format(fmt: str) -> None:
     """Raise InputError for an unknown format before any work is done."""
     if fmt not in FORMATS:
-        from scaling_cli.errors import InputError
-
         raise InputError(f"no format named {fmt[:40]!r}", f"expected one of {', '.join(FORMATS)}")
 
 

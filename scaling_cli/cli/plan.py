@@ -7,6 +7,7 @@ HELP = """Split a compute budget into params and tokens, or solve for whatever i
 
 Give one or two of --flops, --params, --tokens and --loss.
 
+\b
 Example: scaling plan --flops 1e22 --law chinchilla --law openai
 """
 

@@ -125,6 +125,8 @@ class Frontier:
                 raise NoAnswer(f"{law}: {shown} lies beyond what a double can hold") from error
 
         found = find_bracket(distance, math.log(1e21), lowest=0.0, highest=LARGEST)
+        if found is None and what == "loss" and distance(0.0) < 0.0:
+            raise NoAnswer(f"{law}: {shown} is more than a single FLOP leaves", "ask for a lower loss")
         if found is None:
             raise NoAnswer(f"{law}: no budget below 1e280 FLOPs has {shown} as its optimum")
         return math.exp(find_root(distance, *found))

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from scaling_cli.core.duals import Value, library_of
-from scaling_cli.errors import InputError
+from scaling_cli.errors import InputError, NoAnswer
 
 KNOWNS = ("flops", "params", "tokens", "loss")
 
@@ -40,3 +40,13 @@ def _broadcast(known: Mapping[str, Value], xp: Any) -> dict[str, Value]:
         if value.size == 0 or not (xp.isfinite(value) & (value > 0.0)).all():
             raise InputError(f"{name} has elements that are not", "expected finite numbers greater than zero")
     return values
+
+
+def check_sizes(law: str, **sizes: float) -> None:
+    """Raise NoAnswer unless each size is positive and finite."""
+    for name, value in sizes.items():
+        if not 0.0 < value < math.inf:
+            problem = "overflow" if value == math.inf else "underflow" if value == 0.0 else f"come out as {value:.4g}"
+            raise NoAnswer(
+                f"{law}: the {name} {problem}", "expected a finite number greater than zero; ask nearer its range"
+            )

@@ -3,10 +3,12 @@
 import math
 from typing import NamedTuple
 
+from scaling_cli.core.knowns import check_sizes
 from scaling_cli.core.laws import Law
 from scaling_cli.core.notes import range_notes
 from scaling_cli.core.relations import Settings
 from scaling_cli.core.surface import Surface
+from scaling_cli.core.sweeps import is_array
 from scaling_cli.errors import NoAnswer
 
 
@@ -44,8 +46,8 @@ def predict_loss(law: Law, params: float, tokens: float, settings: Settings) -> 
     if not surface.has_loss:
         raise NoAnswer(f"{law.id} has no loss of params and tokens", "`scaling laws` lists what each law relates")
     flops = surface.flops(params, tokens)
-    if not math.isfinite(flops):
-        raise NoAnswer(f"the training FLOPs of {params:.6g} params on {tokens:.6g} tokens overflow a double")
+    if not is_array(flops):
+        check_sizes(law.id, flops=flops)
     loss = surface.loss_of(params, tokens)
     irreducible = surface.irreducible
     from_params = surface.loss_of(params, math.inf) - irreducible

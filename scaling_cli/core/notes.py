@@ -39,7 +39,8 @@ def range_notes(law: Law, relations: list[str], known: Mapping[str, Value]) -> t
 
 
 def _times(larger: float, smaller: float) -> str:
-    return f"{larger / smaller:.3g}x " if smaller > 0.0 else ""
+    factor = larger / smaller if smaller > 0.0 else math.inf
+    return f"{factor:.3g}x " if factor < math.inf else ""
 
 
 def assumptions(law: Law, settings: Mapping[str, float], relations: Iterable[str]) -> Iterator[str]:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from scaling_cli.core.duals import Value, maximum, minimum
 from scaling_cli.core.frontier import Frontier
-from scaling_cli.core.knowns import check_knowns
+from scaling_cli.core.knowns import check_knowns, check_sizes
 from scaling_cli.core.laws import Law
 from scaling_cli.core.notes import assumptions, missing_interval, point, range_notes
 from scaling_cli.core.quantities import format_quantity
@@ -75,6 +75,10 @@ class Planner:
         values = check_knowns(known)
         try:
             return self.finished(_QUESTIONS[tuple(values)](self, *values.values()))
+        except (ArithmeticError, ValueError) as error:
+            raise NoAnswer(
+                f"{self.law.id}: the answer lies beyond what a double can hold", "ask nearer its range"
+            ) from error
         except NoAnswer as error:
             # a law without a split may still say something of what is known: Pearce's total params of N
             plan = self.finished(Plan(self.law.id, notes=(error.message,))._replace(**values))
@@ -107,6 +111,8 @@ class Planner:
         params = tokens = loss = None
         try:
             params, tokens = self.frontier.split(flops)
+            if not is_array(flops):
+                check_sizes(self.law.id, params=params, tokens=tokens)
         except NoAnswer as error:
             if not self.frontier.loss_relation:
                 raise
@@ -143,10 +149,7 @@ class Planner:
 
     def at_params_tokens(self, params: Value, tokens: Value) -> Plan:
         """Return the compute, the loss and the price of a given run."""
-        flops = self.surface.flops(params, tokens)
-        if not is_array(flops) and not math.isfinite(flops):
-            raise NoAnswer(f"the training FLOPs of {params:.6g} params on {tokens:.6g} tokens overflow a double")
-        return self.off_optimum(flops, params, tokens)
+        return self.off_optimum(self.surface.flops(params, tokens), params, tokens)
 
     def at_params_loss(self, params: Value, loss: Value) -> Plan:
         """Return the tokens that take params to a loss."""
@@ -177,6 +180,8 @@ class Planner:
 
     def off_optimum(self, flops: Value, params: Value, tokens: Value) -> Plan:
         """Return a run with its loss, compared with the minimum of the loss surface at the same flops."""
+        if not is_array(flops):
+            check_sizes(self.law.id, flops=flops, params=params, tokens=tokens)
         plan = Plan(self.law.id, flops, params, tokens)
         if not self.surface.has_loss:
             return plan._replace(notes=(f"{self.law.id} has no loss surface: it cannot say what this split costs",))

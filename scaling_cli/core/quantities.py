@@ -166,7 +166,7 @@ def format_quantity(value: float | str | None, kind: str) -> str:
     Args:
         value: a number in the units of its kind, or text, which is returned as it is.
         kind: params, tokens or count (9.09B); flops (5.76e23); loss (1.9366); ratio (20.2);
-            number (up to four digits); percent (a fraction: 0.123 is 12.3 %); text.
+            number (up to four digits); figure (up to six); percent (a fraction: 0.123 is 12.3 %); text.
 
     Returns:
         The text; "-" where there is no value or it is not finite.
@@ -214,6 +214,11 @@ def _format_fixed(value: float, decimals: int) -> str:
     return f"{value:z.{decimals}f}" if abs(value) < 1e5 else _format_scientific(value)
 
 
+def _format_percent(value: float) -> str:
+    """One decimal, or one digit where that would show nothing: 12.3 %, 0.02 %."""
+    return f"{value:.1g} %" if 0.0005 <= abs(value) < 0.05 else f"{_format_fixed(value, 1)} %"
+
+
 _FORMATS: dict[str, Callable[[float], str]] = {
     "params": _format_count,
     "tokens": _format_count,
@@ -222,5 +227,6 @@ _FORMATS: dict[str, Callable[[float], str]] = {
     "loss": lambda value: _format_fixed(value, 4),
     "ratio": lambda value: _format_plain(value, 3),
     "number": lambda value: _format_plain(value, 4),
-    "percent": lambda value: f"{_format_fixed(value, 1)} %",
+    "figure": lambda value: _format_plain(value, 6),
+    "percent": _format_percent,
 }

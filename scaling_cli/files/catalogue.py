@@ -36,17 +36,22 @@ def load_law(name: str) -> Law:
     """Return a law by id, alias or file.
 
     Args:
-        name: an id such as hoffmann-2022, an alias such as chinchilla, or a path (with a separator, .yaml or .yml).
+        name: an id such as hoffmann-2022, an alias such as chinchilla, a path (with a separator, .yaml or .yml), or '-'.
 
     Raises: InputError for an unknown name, with the nearest ones; FileError for a file that is wrong.
 
     >>> load_law("chinchilla").id
     'hoffmann-2022'
     """
-    if "/" in name or os.sep in name or "\\" in name or name.endswith((".yaml", ".yml")):
+    if is_file(name):
         return read_law(name)
     remembered = _remembered()
     return _load(_resolve(name, remembered), remembered)
+
+
+def is_file(name: str) -> bool:
+    """Whether a name means a file: it has a separator, ends in .yaml or .yml, or is '-' (stdin)."""
+    return name == "-" or "/" in name or "\\" in name or name.endswith((".yaml", ".yml"))
 
 
 def _load(law_id: str, remembered: dict[str, Entry]) -> Law:
@@ -152,4 +157,3 @@ def _remembered() -> dict[str, Entry]:
 def write_catalogue() -> None:
     """Bring catalogue.json up to date with the presets."""
     write_text(CATALOGUE, json.dumps(catalogue(), indent=1, ensure_ascii=False) + "\n", force=True)
-

@@ -27,8 +27,8 @@ CHECK_COLUMNS = [
     Column("relation", "figure"),
     Column("kind", "kind"),
     Column("given", "at"),
-    Column("expected", "published", "number"),
-    Column("got", "got", "number"),
+    Column("expected", "published", "figure"),
+    Column("got", "got", "figure"),
     Column("difference", "difference", "percent"),
     Column("tolerance", "tolerance", "percent"),
     Column("verdict", "verdict"),
@@ -65,7 +65,7 @@ def check_report(verdicts: Sequence[tuple[Law, Verdict]], unverified: Sequence[s
     total = f"{len(verdicts)} published figures: {len(verdicts) - failing} hold, {failing} fail"
     notes.append(f"{total}; an erratum holds when the law misses the printed figure")
     shown = [{**row, "given": _point(verdict)} for row, (_, verdict) in zip(rows, verdicts, strict=True)]
-    return Report("scaling.laws.check/1", rows, notes, (Table("", CHECK_COLUMNS, shown),) if rows else ())
+    return Report("scaling.laws.check/1", rows, notes, (Table("", CHECK_COLUMNS, shown),))
 
 
 def law_report(

@@ -55,6 +55,7 @@ EXPONENT = st.floats(0.1, 1.0)
 @given(A=COEFFICIENT, B=COEFFICIENT, E=st.floats(0.0, 3.0), alpha=EXPONENT, beta=EXPONENT, decade=st.floats(14.0, 26.0))
 def test_agrees_with_the_search(form: str, decade: float, **constants: float) -> None:
     """To 1e-9 in params, for coefficients of any law of the field, over twelve orders of magnitude."""
+
     def written(**values: float) -> list[str]:
         return [text.format(**{name: repr(value) for name, value in values.items()}) for text in COVERED[form]]
 

@@ -65,7 +65,9 @@ def test_functions(name: str, fraction: float, slope: float) -> None:
 def test_functions_by_differences(name: str) -> None:
     """A second witness, which does not share cmath's branches."""
     for x in (0.3, 1.0, 2.7, 40.0):
-        assert FUNCTIONS[name](Dual(x, 1.0)).slope == pytest.approx(central_slope(FUNCTIONS[name], x), rel=1e-6, abs=1e-6)
+        assert FUNCTIONS[name](Dual(x, 1.0)).slope == pytest.approx(
+            central_slope(FUNCTIONS[name], x), rel=1e-6, abs=1e-6
+        )
 
 
 @pytest.mark.parametrize("name", OPERATORS)

@@ -4,8 +4,6 @@ import math
 import time
 
 import pytest
-from hypothesis import assume, example, given, settings
-from hypothesis import strategies as st
 
 from scaling_cli.core.duals import FUNCTIONS
 from scaling_cli.core.formulas import (
@@ -20,11 +18,6 @@ from scaling_cli.core.formulas import (
     parse,
     substitute,
 )
-
-SCOPE = {
-    "exp": math.exp, "log": math.log, "log10": math.log10, "sqrt": math.sqrt, "min": min, "max": max,
-    "sin": math.sin, "cos": math.cos, "atan": math.atan,
-}  # fmt: skip
 
 
 def value(text: str, **values: float) -> float:
@@ -73,12 +66,12 @@ def test_means(text: str) -> None:
 
 def test_every_function_is_tried_above() -> None:
     """A new function needs a meaning."""
-    assert {name for text in MEANINGS for name in FUNCTIONS if f"{name}(" in text} == set(FUNCTIONS) == set(SCOPE)
+    assert {name for text in MEANINGS for name in FUNCTIONS if f"{name}(" in text} == set(FUNCTIONS)
 
 
 def test_constants() -> None:
     """A PF-day is 1e15 FLOP/s for a day."""
-    assert CONSTANTS == {"PF": 1e15 * 86400, "pi": math.pi}
+    assert {"PF": 1e15 * 86400, "pi": math.pi} == CONSTANTS
 
 
 def test_a_formula_knows_its_text_and_names() -> None:
@@ -164,8 +157,9 @@ NO_VALUE = {
     "9" * 400: "overflows a double",
 }
 NO_FORMULA = [
-    *("", " ", "E +", "(", ")", "E A", "2N", "E + A / N**", "E = 2", "N;D", "import os", "yield", "1 +* 2", "log(", "0777"),
-    *("\0", "E\0", "\ud800", "\u00d7", "N \u2212 1", "1..2", "'", "N$", "`N`", "a?b:c", "%s", "\\", "E +\nA", "print 1"),
+    *("", " ", "E +", "(", ")", "E A", "2N", "E + A / N**", "E = 2", "N;D", "import os", "yield", "1 +* 2", "log("),
+    *("0777", "\0", "E\0", "\ud800", "\u00d7", "N \u2212 1", "1..2", "'", "N$", "`N`", "a?b:c", "%s", "\\"),
+    *("E +\nA", "print 1"),
 ]
 
 
@@ -216,9 +210,10 @@ def test_a_long_text_is_cut_in_the_message() -> None:
 HOSTILE = [
     "9**9**9**9**9", "9" * MAX_CHARACTERS, "0x" + "f" * 900, "1e" + "9" * 900, "a**" * 300 + "a", "-" * 900 + "a",
     "not " * 240 + "a", "lambda:" * 140 + "a", "a if a else " * 80 + "a", "(" * 900, "[" * 900, "f(" * 450,
-    "(" * 400 + "a" + ")" * 400, "a+" * 499 + "a", "a." * 499 + "a", "a[" * 400 + "]" * 400, "exp(" * 200 + "a" + ")" * 200,
-    "f'{" * 300, "'" * 999, "a" * (MAX_CHARACTERS + 1), " " * 10**6, "a+" * 10**6, "~" * 999, "+ " * 499 + "a",
-    "a and " * 160 + "a", "a<" * 499 + "a", "\\\n" * 400, "#" * 999, "\x0c" * 999, "_" * 999 + "(",
+    "(" * 400 + "a" + ")" * 400, "a+" * 499 + "a", "a." * 499 + "a", "a[" * 400 + "]" * 400,
+    "exp(" * 200 + "a" + ")" * 200, "f'{" * 300, "'" * 999, "a" * (MAX_CHARACTERS + 1), " " * 10**6,
+    "a+" * 10**6, "~" * 999, "+ " * 499 + "a", "a and " * 160 + "a", "a<" * 499 + "a", "\\\n" * 400,
+    "#" * 999, "\x0c" * 999, "_" * 999 + "(",
 ]  # fmt: skip
 
 
@@ -242,77 +237,6 @@ def test_limits_are_where_they_are_said_to_be() -> None:
     assert refusal("- " * (MAX_BRACKETS + 1) + "a") == deeper
     assert value("+".join("a" * (MAX_NESTING + 1)), a=1.0) == MAX_NESTING + 1
     assert refusal("+".join("a" * (MAX_NESTING + 2))) == f"is nested deeper than {MAX_NESTING} levels"
-
-
-NUMBER = st.sampled_from(["0", "1", "2", "0.5", "3.25", "1e3", "1e-3", "7_0"])
-LEAF = st.one_of(NUMBER, st.sampled_from(["a", "b", "c"]))
-
-
-def _grown(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    pairs = st.tuples(inner, st.sampled_from(["+", "-", "*", "/", "**"]), inner).map(" ".join)
-    unary = st.sampled_from([name for name in FUNCTIONS if name not in ("min", "max")])
-    return st.one_of(
-        pairs,
-        pairs.map("({})".format),
-        inner.map("-{}".format),
-        st.builds("{}({})".format, unary, inner),
-        st.builds("{}({}, {})".format, st.sampled_from(["min", "max"]), inner, inner),
-    )
-
-
-TEXT = st.recursive(LEAF, _grown, max_leaves=12)
-VALUE = st.sampled_from([0.25, 1.0, 3.0, 12.5, -2.0, 1e6])
-
-
-@settings(max_examples=400, deadline=None)
-@given(TEXT, VALUE, VALUE, VALUE)
-def test_means_what_python_means(text: str, a: float, b: float, c: float) -> None:
-    """The same text handed to Python itself, here alone: precedence, associativity, value to the last bit."""
-    assume(len(text) <= MAX_CHARACTERS)
-    values = {"a": a, "b": b, "c": c}
-    try:
-        expected = eval(text, {"__builtins__": {}}, SCOPE | values)
-    except (ArithmeticError, ValueError, TypeError):  # TypeError: min of a complex number
-        expected = None
-    try:
-        found = compile_tree(parse(text))(values)
-    except FormulaError:
-        assert any(digit in text for digit in "0123456789")  # only a constant part is refused before it has values
-        return
-    except (ArithmeticError, ValueError):
-        found = None
-    if expected is None or isinstance(expected, complex):
-        assert found is None
-    elif math.isfinite(expected):
-        assert found == expected
-
-
-PIECES = [
-    *("N", "D", "1", "2.5", "1e9", "+", "-", "*", "/", "**", "(", ")", ",", ".", "[", "]", "{", "}", "=", ":", "'", '"'),
-    *(" ", "\n", "\0", "#", "\\", "exp", "min", "log", "lambda", "if", "else", "not", "in", "for", "await", "~", "@", "f'"),
-]
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.one_of(st.text(), st.lists(st.sampled_from(PIECES), max_size=30).map("".join), st.text("()-+~*aN1.,", max_size=80)))
-@example("\ud800")
-@example("0" * 999 + "1")
-@example("1_")
-@example("é = 1")
-def test_any_text_is_read_or_refused(text: str) -> None:
-    """A traceback would be our bug; what is read is a tree of the whitelist."""
-    try:
-        tree = parse(text)
-    except FormulaError as error:
-        assert str(error)
-    else:
-        assert not set(_kinds(tree)) - {"num", "name", "neg", "+", "-", "*", "/", "**", *FUNCTIONS}
-
-
-def _kinds(tree: tuple) -> list[str]:
-    if tree[0] in ("num", "name"):
-        return [tree[0]]
-    return [tree[0], *(kind for branch in tree[1:] for kind in _kinds(branch))]
 
 
 @pytest.mark.parametrize("name", ["log", "log10", "sqrt"])

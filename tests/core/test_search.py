@@ -103,7 +103,12 @@ MINIMA: dict[str, tuple[Function, float, float, float]] = {
     "parabola": (parabola, -10.0, 44.0, 1.0),
     "between the first two points": (parabola, 0.9, 44.0, 1.0),
     "between the last two points": (parabola, -60.0, 1.1, 1.0),
-    "loss": (lambda x: 1.7 + 400.0 * duals.exp(-0.34 * x) + 0.001 * duals.exp(0.28 * x), -10.0, 60.0, math.log(136.0 / 0.00028) / 0.62),
+    "loss": (
+        lambda x: 1.7 + 4.0 * duals.exp(-0.34 * x) + 0.1 * duals.exp(0.28 * x),
+        -9.0,
+        60.0,
+        math.log(340 / 7) / 0.62,
+    ),
     "V": (lambda x: 1.0 + duals.maximum(x - 2.0, 2.0 - x), -10.0, 15.0, 2.0),
     "uneven V": (lambda x: 1.0 + duals.maximum(1e-6 * (x - 2.0), 100.0 * (2.0 - x)), -10.0, 15.0, 2.0),
     "kink off the minimum": (lambda x: parabola(x) + duals.maximum(x - 4.0, 0.0), -10.0, 15.0, 1.0),

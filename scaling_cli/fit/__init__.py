@@ -1,0 +1,1 @@
+"""What runs say: from runs to a law, with uncertainty. The only importer of numpy and scipy."""

@@ -1,0 +1,88 @@
+"""What a fit minimises: residuals on the target or on its logarithm, and how much a large one counts.
+
+Which to use: `huber-log`, the objective of Hoffmann et al. 2022 (section D.2), for losses with a few bad runs;
+`ls-log` for clean ones; `ls` for NIST's problems and anything with additive noise; `lad-log` and `lad` when a third of
+the runs may be wrong; a quantile for an envelope.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from scaling_cli.errors import InputError
+
+Array = Any
+NAMES = ("huber-log", "ls-log", "ls", "lad-log", "lad")
+DELTA = 1e-3  # Hoffmann et al. 2022, section D.2
+
+
+class Objective(NamedTuple):
+    """A sum over runs of weight * rho(residual).
+
+    `delta` is where Huber's rho turns from a square into a line; 0 stands for absolute values, inf for squares.
+    `above` and `below` weigh residuals of either sign (prediction above or below the run).
+    """
+
+    name: str
+    log: bool
+    delta: float
+    above: float = 1.0
+    below: float = 1.0
+
+    @property
+    def is_smooth(self) -> bool:
+        """Whether it is a sum of squares."""
+        return self.delta == np.inf
+
+    def value(self, residuals: Array, weights: Array) -> Array:
+        """Return the objective: (..., n) and weights that broadcast to (...,).
+
+        Squares count as r**2, Huber's as r**2 / 2 inside delta, absolute values as |r|.
+        """
+        return self.rho(residuals, self.delta)[0].__mul__(weights).sum(axis=-1)
+
+    def rho(self, residuals: Array, delta: float) -> tuple[Array, Array, Array]:
+        """Return rho, its first and its second derivative, with a threshold that may be wider than the objective's."""
+        side = np.where(residuals > 0.0, self.above, self.below) if self.above != self.below else self.above
+        if delta == np.inf:
+            return side * residuals**2, 2.0 * side * residuals, 2.0 * side * np.ones_like(residuals)
+        size = np.abs(residuals)
+        if delta == 0.0:
+            return side * size, side * np.sign(residuals), np.zeros_like(residuals)
+        inside = size <= delta
+        scale = side if self.delta > 0.0 else side / delta  # absolute values are approached as Huber / delta
+        rho = np.where(inside, 0.5 * residuals**2, delta * (size - 0.5 * delta))
+        return scale * rho, scale * np.clip(residuals, -delta, delta), scale * inside
+
+    def thresholds(self, spread: float) -> list[float]:
+        """Return the thresholds through which to come down to the objective's own, from residuals of a given spread."""
+        if self.is_smooth:
+            return [np.inf]
+        last = self.delta if self.delta > 0.0 else 1e-7 * spread
+        steps = [spread]
+        while steps[-1] > 3.0 * last:
+            steps.append(steps[-1] / 3.0)
+        return [*(step for step in steps if step > last), last]
+
+
+def objective(name: str, delta: float = DELTA, quantile: float | None = None) -> Objective:
+    """Return the objective of a name.
+
+    Args:
+        name: one of NAMES.
+        delta: Huber's threshold, in units of the residual.
+        quantile: the share of runs that should lie below the curve, instead of the middle: 0.1 is a lower envelope.
+
+    Raises: InputError for an unknown name, a threshold that is not positive or a quantile outside 0 to 1.
+    """
+    if name not in NAMES:
+        raise InputError(f"no objective named {name[:40]!r}", f"expected one of {', '.join(NAMES)}")
+    if not delta > 0.0:
+        raise InputError(f"--delta is {delta:g}", "expected a threshold greater than zero, such as 1e-3")
+    kind, log = name.removesuffix("-log"), name.endswith("-log")
+    if quantile is not None:
+        if not 0.0 < quantile < 1.0:
+            raise InputError(f"--quantile is {quantile:g}", "expected a share between 0 and 1, such as 0.1")
+        # a prediction above the run costs 1 - q, one below costs q: then a share q of the runs lies below
+        return Objective(f"quantile-{quantile:g}", log, 0.0, above=2.0 * (1.0 - quantile), below=2.0 * quantile)
+    return Objective(name, log, {"huber": delta, "ls": np.inf, "lad": 0.0}[kind])
