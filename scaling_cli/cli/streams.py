@@ -11,12 +11,13 @@ from scaling_cli.report.text import clean
 
 
 class Guarded:
-    """A stream whose failures to write become ScalingError, or silence where its reader has gone away."""
+    """A stream that remembers a failure to write, and is silent where its reader has gone away."""
 
     def __init__(self, stream: TextIO, name: str, change: Callable[[str], str] | None = None) -> None:
         self._stream = stream
         self._name = name
         self._change = change
+        self.failure = ""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -37,8 +38,7 @@ class Guarded:
             self._silence()
         except OSError as error:
             self._silence()
-            if self._name == "stdout":
-                raise ScalingError(f"cannot write to stdout: {error.strerror}") from error
+            self.failure = f"cannot write to {self._name}: {error.strerror}"
         return None
 
     def _silence(self) -> None:
@@ -57,7 +57,7 @@ def inert(text: str) -> str:
 def guarded_streams() -> Iterator[None]:
     """Put guards in front of stdout and stderr.
 
-    Raises: ScalingError when stdout is closed.
+    Raises: ScalingError when stdout is closed or could not be written.
     """
     stdout, stderr = sys.stdout, sys.stderr
     if stderr is not None:
@@ -65,10 +65,13 @@ def guarded_streams() -> Iterator[None]:
     try:
         if stdout is None:
             raise ScalingError("cannot write to stdout: it is closed")
-        sys.stdout = cast(TextIO, Guarded(stdout, "stdout"))
+        guard = Guarded(stdout, "stdout")
+        sys.stdout = cast(TextIO, guard)
         try:
             yield
         finally:
-            sys.stdout.flush()  # an exit must not hide that the last lines were lost
+            guard.flush()
+            if guard.failure:  # whoever wrote may have passed over it, and an exit must not hide it
+                raise ScalingError(guard.failure)
     finally:
         sys.stdout, sys.stderr = stdout, stderr

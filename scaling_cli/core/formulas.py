@@ -54,16 +54,23 @@ def parse(text: str) -> Node:
 
     Raises: FormulaError for anything outside the whitelist, within milliseconds whatever the text.
     """
+    return convert(read_syntax(text, "E + A / N**alpha"))
+
+
+def read_syntax(text: str, example: str) -> ast.expr:
+    """Return Python's syntax tree of an expression, which is nothing yet that may be trusted.
+
+    Raises: FormulaError for what is too long, too deep or no expression; the message ends in the example.
+    """
     if len(text) > MAX_CHARACTERS:
         raise FormulaError(f"is longer than {MAX_CHARACTERS} characters")
     _check_nesting(text)
     try:
         with warnings.catch_warnings():  # the tokenizer warns of odd literals on stderr
             warnings.simplefilter("ignore")
-            expression = ast.parse(text.strip(), mode="eval").body
+            return ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise FormulaError(f"cannot parse {shorten(text)!r}: expected such as E + A / N**alpha") from error
-    return _convert(expression, 0)
+        raise FormulaError(f"cannot parse {shorten(text)!r}: expected such as {example}") from error
 
 
 def shorten(text: str) -> str:
@@ -80,20 +87,23 @@ def _check_nesting(text: str) -> None:
             raise FormulaError(f"is nested deeper than {MAX_BRACKETS} levels")
 
 
-def _convert(node: ast.AST, depth: int) -> Node:
-    if depth > MAX_NESTING:
-        raise FormulaError(f"is nested deeper than {MAX_NESTING} levels")
+def convert(node: ast.AST, depth: int = 0) -> Node:
+    """Return the tree of a piece of syntax that stands `depth` levels deep.
+
+    Raises: FormulaError for anything but numbers, names, arithmetic and the known functions.
+    """
+    check_depth(depth)
     match node:
         case ast.Constant(value=value):
             return ("num", _number(value))
         case ast.Name(id=name):
             return ("name", name)
         case ast.BinOp(left=left, op=operator, right=right) if type(operator) in _OPERATORS:
-            return fold((_OPERATORS[type(operator)], _convert(left, depth + 1), _convert(right, depth + 1)))
+            return fold((_OPERATORS[type(operator)], convert(left, depth + 1), convert(right, depth + 1)))
         case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return fold(("neg", _convert(operand, depth + 1)))
+            return fold(("neg", convert(operand, depth + 1)))
         case ast.UnaryOp(op=ast.UAdd(), operand=operand):
-            return _convert(operand, depth + 1)
+            return convert(operand, depth + 1)
         case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in FUNCTIONS:
             return _convert_call(name, args, depth)
         case ast.Call():
@@ -102,11 +112,17 @@ def _convert(node: ast.AST, depth: int) -> Node:
     raise FormulaError(f"{_REFUSED.get(refused, refused.__name__.lower())} is not allowed in a formula")
 
 
+def check_depth(depth: int) -> None:
+    """Refuse a piece of syntax that stands too deep."""
+    if depth > MAX_NESTING:
+        raise FormulaError(f"is nested deeper than {MAX_NESTING} levels")
+
+
 def _convert_call(name: str, args: list[ast.expr], depth: int) -> Node:
     several = name in ("min", "max")
     if len(args) < 2 if several else len(args) != 1:
         raise FormulaError(f"{name} takes {'two or more values' if several else 'one value'}, not {len(args)}")
-    return fold((name, *(_convert(argument, depth + 1) for argument in args)))
+    return fold((name, *(convert(argument, depth + 1) for argument in args)))
 
 
 def _number(value: object) -> float:
