@@ -36,7 +36,7 @@ def load_law(name: str) -> Law:
     """Return a law by id, alias or file.
 
     Args:
-        name: an id such as hoffmann-2022, an alias such as chinchilla, a path (with a separator, .yaml or .yml), or '-'.
+        name: an id such as hoffmann-2022, an alias such as chinchilla, or a file (see `is_file`).
 
     Raises: InputError for an unknown name, with the nearest ones; FileError for a file that is wrong.
 
