@@ -69,6 +69,8 @@ def power(base: Value, exponent: Value) -> Value:
         if isinstance(exponent, Dual):
             return exp(exponent * log(base))
         result = power(base.value, exponent)
+        if isinstance(exponent, float) and 0.0 < exponent < 1.0:  # infinite at zero: 0 * inf must stay 0
+            return Dual(result, _product(lambda: exponent * power(base.value, exponent - 1.0), base.slope))
         return Dual(result, exponent * power(base.value, exponent - 1.0) * base.slope)
     if isinstance(exponent, Dual):
         result = power(base, exponent.value)
@@ -100,10 +102,46 @@ LN10 = math.log(10.0)
 exp = _lifted("exp", math.exp, lambda x, f: f)
 log = _lifted("log", math.log, lambda x, f: 1.0 / x)
 log10 = _lifted("log10", math.log10, lambda x, f: 1.0 / (x * LN10))
-sqrt = _lifted("sqrt", math.sqrt, lambda x, f: 0.5 / f)
 sin: Callable[[Value], Value] = _lifted("sin", math.sin, lambda x, f: cos(x))
 cos: Callable[[Value], Value] = _lifted("cos", math.cos, lambda x, f: -sin(x))
 atan = _lifted("arctan", math.atan, lambda x, f: 1.0 / (1.0 + x * x))
+
+
+def sqrt(x: Value) -> Value:
+    """Return the square root."""
+    if isinstance(x, Dual):
+        root = sqrt(x.value)
+        return Dual(root, _product(lambda: 0.5 / root, x.slope))
+    return math.sqrt(x) if isinstance(x, float) else library_of(x).sqrt(x)
+
+
+def _product(derivative: Callable[[], Value], slope: Value) -> Value:
+    """Return derivative() * slope where the derivative may be infinite and the slope zero."""
+    if isinstance(slope, float):
+        if slope == 0.0:
+            return 0.0
+        try:
+            return derivative() * slope
+        except ZeroDivisionError:
+            return math.copysign(math.inf, slope)
+    return library_of(slope).where(slope == 0.0, 0.0, derivative() * slope)
+
+
+def value_of(x: Value) -> Value:
+    """Return the value of a dual, or the number itself."""
+    return x.value if isinstance(x, Dual) else x
+
+
+def slope_of(x: Value) -> Value:
+    """Return the slope of a dual; zero for what carries none."""
+    return x.slope if isinstance(x, Dual) else 0.0
+
+
+def only_where(condition: Value, value: Value) -> Value:
+    """Return the value where the condition holds, NaN elsewhere; for floats and arrays."""
+    if isinstance(condition, bool):
+        return value if condition else math.nan
+    return library_of(condition).where(condition, value, math.nan)
 
 
 def _parts(x: Value) -> tuple[Value, Value]:
@@ -112,7 +150,7 @@ def _parts(x: Value) -> tuple[Value, Value]:
 
 def _smaller(a: Value, b: Value) -> Value:
     if isinstance(a, float) and isinstance(b, float):
-        return a if a <= b else b
+        return a if a <= b or math.isnan(a) else b
     if not isinstance(a, Dual) and not isinstance(b, Dual):
         return library_of(b if isinstance(a, float) else a).minimum(a, b)
     (u, du), (v, dv) = _parts(a), _parts(b)

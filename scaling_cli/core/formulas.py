@@ -10,12 +10,13 @@ import math
 import warnings
 from collections.abc import Callable, Mapping
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypeVar
 
 from scaling_cli.core.duals import FUNCTIONS, Value, power
 
 Node = tuple[Any, ...]
 Function = Callable[[Mapping[str, Value]], Value]
+_Answer = TypeVar("_Answer")
 
 MAX_CHARACTERS = 1000
 MAX_NESTING = 100
@@ -195,6 +196,21 @@ def compile_tree(tree: Node) -> Function:
         (argument,) = branches
         return lambda values: function(argument(values))
     return lambda values: function(*(branch(values) for branch in branches))
+
+
+def evaluate(function: Callable[[Mapping[str, Any]], _Answer], values: Mapping[str, Any]) -> _Answer:
+    """Return what a compiled formula or condition makes of plain numbers.
+
+    Raises: FormulaError where it has no value there: 1/0, log(0), beyond a double.
+    """
+    try:
+        return function(values)
+    except ZeroDivisionError as error:
+        raise FormulaError("has a division by zero") from error
+    except OverflowError as error:
+        raise FormulaError("overflows a double") from error
+    except ValueError as error:
+        raise FormulaError("leaves the domain of a function or a power") from error
 
 
 _ARITHMETIC: dict[str, Callable[..., Function]] = {

@@ -3,10 +3,11 @@
 import math
 from collections.abc import Callable
 
-from scaling_cli.core.duals import Value, exp, log
+from scaling_cli.core.duals import Value, exp, log, only_where
+from scaling_cli.core.knowns import check_sizes
 from scaling_cli.core.search import find_bracket, find_root
 from scaling_cli.core.surface import LARGEST, Surface
-from scaling_cli.core.sweeps import Array, bisect, is_array, sweep
+from scaling_cli.core.sweeps import Array, bisect, is_array, quietly, sweep
 from scaling_cli.errors import NoAnswer
 
 
@@ -54,7 +55,7 @@ class Frontier:
         return bool(self.loss_relation) or self.surface.has_loss
 
     def split(self, flops: Value) -> tuple[Value, Value]:
-        """Return the optimal (params, tokens) of a budget.
+        """Return the optimal (params, tokens) of a budget, both positive.
 
         Args:
             flops: training FLOPs, > 0; a float or an array.
@@ -62,10 +63,10 @@ class Frontier:
         Raises: NoAnswer when the law has no optimum there.
         """
         if self.tokens_relation:
-            tokens = self._of_flops(self.tokens_relation, flops)
+            tokens = self._size(self.tokens_relation, flops)
             return self.surface.params_for(flops, tokens), tokens
         if self.params_relation:
-            params = self._of_flops(self.params_relation, flops)
+            params = self._size(self.params_relation, flops)
         elif self.surface.has_loss:
             params = self.surface.optimal_params(flops)
         else:
@@ -99,7 +100,9 @@ class Frontier:
         Raises: NoAnswer at or below the irreducible loss.
         """
         floor = self.irreducible
-        if isinstance(loss, float) and loss <= floor:
+        if is_array(loss):
+            return self._invert(self.loss, only_where(loss > floor, loss), "loss")
+        if loss <= floor:
             hint = f"no budget reaches it: the irreducible loss is {floor:.6g}; ask for a higher loss"
             raise NoAnswer(f"{self.surface.law.id}: a loss of {loss:.6g} is out of reach", hint)
         return self._invert(self.loss, loss, "loss")
@@ -108,7 +111,23 @@ class Frontier:
         bound = self.surface.relation(name)
         if bound.inputs - {"C"}:
             raise NoAnswer(f"{self.surface.law.id}: {name} is not a function of C alone, so it states no frontier")
-        return bound(C=flops) if bound.inputs else bound() + 0.0 * flops
+        if is_array(flops):
+            values = quietly(lambda: (bound(C=flops) if bound.inputs else bound()) + 0.0 * flops, flops)
+            return only_where(abs(values) < math.inf, values)
+        try:
+            value = float(bound(C=flops) if bound.inputs else bound())
+        except (ArithmeticError, ValueError):
+            value = math.nan
+        if math.isnan(value) or (math.isinf(value) and math.isfinite(flops)):
+            raise NoAnswer(f"{self.surface.law.id}: {name} has no value at {flops:.6g} FLOPs")
+        return value
+
+    def _size(self, name: str, flops: Value) -> Value:
+        value = self._of_flops(name, flops)
+        if is_array(value):
+            return only_where((value > 0.0) & (value < math.inf), value)
+        check_sizes(self.surface.law.id, **{name: value})
+        return value
 
     def _invert(self, curve: Callable[[Value], Value], target: Value, what: str) -> Value:
         """Solve curve(flops) = target; params and tokens come as logarithms."""
@@ -118,15 +137,22 @@ class Frontier:
         law = self.surface.law.id
         shown = f"a loss of {target:.6g}" if what == "loss" else f"{math.exp(target):.6g} {what}"
 
+        refusals: list[NoAnswer] = []
+
         def distance(x: float) -> float:
             try:
                 return float(curve(math.exp(x)) - target)
-            except (ArithmeticError, ValueError) as error:
-                raise NoAnswer(f"{law}: {shown} lies beyond what a double can hold") from error
+            except (ArithmeticError, ValueError):
+                return math.nan  # the curve does not exist there
+            except NoAnswer as error:
+                refusals.append(error)
+                return math.nan
 
         found = find_bracket(distance, math.log(1e21), lowest=0.0, highest=LARGEST)
         if found is None and what == "loss" and distance(0.0) < 0.0:
             raise NoAnswer(f"{law}: {shown} is more than a single FLOP leaves", "ask for a lower loss")
+        if found is None and refusals:
+            raise refusals[0]
         if found is None:
             raise NoAnswer(f"{law}: no budget below 1e280 FLOPs has {shown} as its optimum")
         return math.exp(find_root(distance, *found))

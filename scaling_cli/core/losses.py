@@ -3,7 +3,8 @@
 import math
 from typing import NamedTuple
 
-from scaling_cli.core.knowns import check_sizes
+from scaling_cli.core.duals import Value
+from scaling_cli.core.knowns import check_counts, check_settings, check_sizes
 from scaling_cli.core.laws import Law
 from scaling_cli.core.notes import range_notes
 from scaling_cli.core.relations import Settings
@@ -16,19 +17,19 @@ class Loss(NamedTuple):
     """A predicted loss and its parts, in the law's unit; the three parts add up to it."""
 
     law: str
-    params: float
-    tokens: float
-    flops: float | None = None
-    loss: float | None = None
-    irreducible: float | None = None
-    loss_from_params: float | None = None
-    loss_from_tokens: float | None = None
+    params: Value
+    tokens: Value
+    flops: Value | None = None
+    loss: Value | None = None
+    irreducible: Value | None = None
+    loss_from_params: Value | None = None
+    loss_from_tokens: Value | None = None
     notes: tuple[str, ...] = ()
     outside: tuple[str, ...] = ()
     answered: bool = True
 
 
-def predict_loss(law: Law, params: float, tokens: float, settings: Settings) -> Loss:
+def predict_loss(law: Law, params: Value, tokens: Value, settings: Settings) -> Loss:
     """Return the loss of params trained on tokens, decomposed.
 
     Irreducible is L(inf, inf); due to params, L(N, inf) less that; due to tokens, the rest. So laws that are not
@@ -42,15 +43,22 @@ def predict_loss(law: Law, params: float, tokens: float, settings: Settings) -> 
 
     Raises: NoAnswer where the law has no loss of params and tokens, or a number overflows.
     """
-    surface = Surface(law, settings)
+    surface = Surface(law, check_settings(law, settings))
+    params, tokens = check_counts({"params": params, "tokens": tokens}).values()
     if not surface.has_loss:
         raise NoAnswer(f"{law.id} has no loss of params and tokens", "`scaling laws` lists what each law relates")
     flops = surface.flops(params, tokens)
     if not is_array(flops):
         check_sizes(law.id, flops=flops)
     loss = surface.loss_of(params, tokens)
-    irreducible = surface.irreducible
-    from_params = surface.loss_of(params, math.inf) - irreducible
     outside = range_notes(law, ["loss"], {"N": params, "D": tokens, "C": flops, **settings})
+    whole = Loss(law.id, params, tokens, flops, loss, outside=outside)
+    try:
+        irreducible = surface.irreducible
+        from_params = surface.loss_of(params, math.inf) - irreducible
+    except NoAnswer:
+        irreducible, from_params = math.nan, math.nan
     rest = loss - irreducible - from_params
-    return Loss(law.id, params, tokens, flops, loss, irreducible, from_params, rest, outside=outside)
+    if not is_array(loss) and not (0.0 <= irreducible <= loss and from_params >= 0.0 and rest >= 0.0):
+        return whole._replace(notes=(f"{law.id}: its loss falls to no floor, so it has no parts",))
+    return whole._replace(irreducible=irreducible, loss_from_params=from_params, loss_from_tokens=rest)

@@ -43,6 +43,14 @@ def _times(larger: float, smaller: float) -> str:
     return f"{factor:.3g}x " if factor < math.inf else ""
 
 
+def unanswered(law: Law, flops: Value) -> Iterator[str]:
+    """Count the elements of an array of answers that have none."""
+    if flops is not None and is_array(flops):
+        missing = int((flops != flops).sum())
+        if missing:
+            yield f"{law.id}: no answer for {missing} of {flops.size} elements, which are NaN"
+
+
 def assumptions(law: Law, settings: Mapping[str, float], relations: Iterable[str]) -> Iterator[str]:
     """Name the variables that the relations rest on and that the user left at their numbers."""
     below = names_below(law, relations)

@@ -4,13 +4,14 @@ import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from scaling_cli.core.duals import Value, maximum, minimum
+from scaling_cli.core.duals import Dual, Value, maximum, minimum, slope_of
 from scaling_cli.core.frontier import Frontier
-from scaling_cli.core.knowns import check_knowns, check_sizes
+from scaling_cli.core.knowns import check_knowns, check_settings, check_sizes
 from scaling_cli.core.laws import Law
-from scaling_cli.core.notes import assumptions, missing_interval, point, range_notes
+from scaling_cli.core.notes import assumptions, missing_interval, point, range_notes, unanswered
 from scaling_cli.core.quantities import format_quantity
 from scaling_cli.core.relations import Settings
+from scaling_cli.core.search import HALF_ULP
 from scaling_cli.core.surface import Surface
 from scaling_cli.core.sweeps import is_array
 from scaling_cli.errors import InputError, NoAnswer
@@ -54,11 +55,7 @@ class Planner:
 
     def __init__(self, law: Law, settings: Settings | None = None) -> None:
         self.law = law
-        self.settings = dict(settings or {})
-        for name in self.settings:
-            if name not in law.variables:
-                known = ", ".join(law.variables) or "none"
-                raise InputError(f"{law.id} has no variable {name}", f"its variables: {known}")
+        self.settings = check_settings(law, settings)
         self.surface = Surface(law, self.settings)
         self.frontier = Frontier(self.surface)
         self.surface_frontier = Frontier(self.surface, own=False)
@@ -96,6 +93,7 @@ class Planner:
             relations=self.other_relations(plan),
             notes=(
                 *plan.notes,
+                *unanswered(self.law, plan.flops),
                 *self.split_note(plan),
                 *assumptions(self.law, self.settings, used),
                 *missing_interval(self.law, used),
@@ -119,6 +117,7 @@ class Planner:
             notes = (error.message,)
         if self.frontier.has_loss:
             loss = self.frontier.loss(flops)
+            notes = (*notes, *self.saturation_note(params, tokens, loss))
         else:
             notes = (*notes, f"{self.law.id} says nothing of the loss")
         return Plan(self.law.id, flops, params, tokens, loss=loss, notes=notes)
@@ -234,6 +233,15 @@ class Planner:
         """Return the relations that answers rest on."""
         used = [self.frontier.params_relation, self.frontier.tokens_relation, self.frontier.loss_relation]
         return [name for name in (*used, "loss", "flops") if name in self.law.relations]
+
+    def saturation_note(self, params: Value, tokens: Value, loss: Value) -> tuple[str, ...]:
+        """Say where neither more params nor more tokens change the loss any more, in double precision."""
+        if self.frontier.loss_relation or not isinstance(params, float) or not isinstance(tokens, float):
+            return ()
+        gain = slope_of(self.surface.loss(params, Dual(tokens, tokens)))
+        if abs(gain) > HALF_ULP * 2.0 * abs(loss):
+            return ()
+        return (f"{self.law.id}: the loss is as low as it gets here: more compute buys nothing",)
 
     def split_note(self, plan: Plan) -> tuple[str, ...]:
         """Say where the law's own split and the minimum of its loss surface differ by more than 5 %."""

@@ -216,7 +216,7 @@ def _format_fixed(value: float, decimals: int) -> str:
 
 def _format_percent(value: float) -> str:
     """One decimal, or one digit where that would show nothing: 12.3 %, 0.02 %."""
-    return f"{value:.1g} %" if 0.0005 <= abs(value) < 0.05 else f"{_format_fixed(value, 1)} %"
+    return f"{value:.1g} %" if 0.005 <= abs(value) < 0.05 else f"{_format_fixed(value, 1)} %"
 
 
 _FORMATS: dict[str, Callable[[float], str]] = {

@@ -34,14 +34,10 @@ class Bound:
             values[name] = function(values)
         return self.function(values)
 
-    def expanded(self) -> Node | None:
-        """Return the tree with its steps written out; None if one of them is a search."""
-        trees: dict[str, Node] = {name: ("name", name) for name in self.inputs}
-        for name, (tree, _) in self.steps.items():
-            if tree is None:
-                return None
-            trees[name] = substitute(tree, trees)
-        return substitute(self.tree, trees)
+    @property
+    def sub_formulas(self) -> dict[str, Node | None]:
+        """The trees of its steps by name; None for a search."""
+        return {name: tree for name, (tree, _) in self.steps.items()}
 
 
 def bind(law: Law, name: str, settings: Settings) -> Bound:

@@ -3,12 +3,14 @@
 import math
 from collections.abc import Callable
 
-from scaling_cli.core.duals import Dual, Value
+from scaling_cli.core.duals import Dual, Value, slope_of, value_of
 
 HALF_ULP = 2.0**-53
 TOLERANCE = 1e-14
+SMALLEST = 1e-300
 GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 SCAN_POINTS = 24
+EDGE_HALVINGS = 50
 
 
 def find_root(function: Callable[[float], float], low: float, high: float) -> float:
@@ -49,20 +51,47 @@ def _inverse_quadratic(a: float, b: float, c: float, fa: float, fb: float, fc: f
 def find_bracket(
     function: Callable[[float], float], start: float, *, lowest: float, highest: float
 ) -> tuple[float, float] | None:
-    """Return two points around a sign change of a monotone function, stepping out from start; None if there is none."""
+    """Return two points around a sign change of a monotone function, stepping out from start; None if there is none.
+
+    The function is NaN where it does not exist; both points lie where it does.
+    """
     step = 1.0
-    x = min(max(start, lowest), highest)
-    sign = function(x) > 0.0
-    left = right = x
+    left = right = min(max(start, lowest), highest)
+    at_left = at_right = function(left)
     while left > lowest or right < highest:
-        previous, left = left, max(lowest, left - step)
-        if (function(left) > 0.0) != sign:
-            return left, previous
-        previous, right = right, min(highest, right + step)
-        if (function(right) > 0.0) != sign:
-            return previous, right
+        before, left = left, max(lowest, left - step)
+        was, at_left = at_left, function(left)
+        left, at_left = _edge(function, (before, was), (left, at_left))
+        if _crosses(was, at_left):
+            return left, before
+        before, right = right, min(highest, right + step)
+        was, at_right = at_right, function(right)
+        right, at_right = _edge(function, (before, was), (right, at_right))
+        if _crosses(was, at_right):
+            return before, right
         step *= 2.0
     return None
+
+
+def _edge(
+    function: Callable[[float], float], inside: tuple[float, float], outside: tuple[float, float]
+) -> tuple[float, float]:
+    """Return (x, function(x)) outside, or the last place before it where the function exists."""
+    if math.isnan(inside[1]) or not math.isnan(outside[1]):
+        return outside
+    (good, value), bad = inside, outside[0]
+    for _ in range(EDGE_HALVINGS):
+        middle = 0.5 * (good + bad)
+        there = function(middle)
+        if math.isnan(there):
+            bad = middle
+        else:
+            good, value = middle, there
+    return good, value
+
+
+def _crosses(a: float, b: float) -> bool:
+    return not math.isnan(a) and not math.isnan(b) and (a > 0.0) != (b > 0.0)
 
 
 def find_minimum(function: Callable[[Value], Value], low: float, high: float) -> float | None:
@@ -78,7 +107,8 @@ def find_minimum(function: Callable[[Value], Value], low: float, high: float) ->
 
     def rising(x: float) -> float:
         result = function(Dual(x, 1.0))
-        return float(result.slope + HALF_ULP * abs(result.value)) if isinstance(result, Dual) else 0.0
+        slope = float(slope_of(result) + HALF_ULP * abs(value_of(result)))
+        return slope or SMALLEST  # level counts as rising
 
     if values[i] == math.inf:
         return None

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from scaling_cli.core import compute
 from scaling_cli.core.closed_form import PowerSplit, power_split
-from scaling_cli.core.duals import Dual, Value, exp, library_of, log, minimum
+from scaling_cli.core.duals import Dual, Value, exp, library_of, log, minimum, only_where, slope_of, value_of
 from scaling_cli.core.laws import Law
 from scaling_cli.core.relations import Bound, Settings, bind
 from scaling_cli.core.search import find_bracket, find_minimum, find_root
@@ -14,6 +14,8 @@ from scaling_cli.errors import NoAnswer
 
 LARGEST = math.log(1e280)  # budgets, params and tokens are sought below this
 NEARLY_INFINITE = 1e290
+NEWTON_STEPS = 60
+NEWTON_TOLERANCE = 1e-12  # of the last step in a logarithm; the error is its square
 MARGIN = 10.0  # e-folds beyond N = 1 and D = 1 in which an optimum is sought
 _SIX_ND = ("*", ("*", ("num", compute.FLOPS_PER_PARAM_AND_TOKEN), ("name", "N")), ("name", "D"))
 
@@ -53,8 +55,8 @@ class Surface:
             return compute.other_factor(flops, params)
         if isinstance(params, Dual):
             tokens = self.tokens_for(flops, params.value)
-            by_params = self.flops(params, tokens).slope
-            by_tokens = self.flops(params.value, Dual(tokens, 1.0)).slope
+            by_params = slope_of(self.flops(params, tokens))
+            by_tokens = slope_of(self.flops(params.value, Dual(tokens, 1.0)))
             return Dual(tokens, -by_params / by_tokens)
         return self._invert(lambda tokens: self.flops(params, tokens), flops, compute.other_factor(flops, params))
 
@@ -66,16 +68,28 @@ class Surface:
 
     def _invert(self, function: Callable[[Value], Value], flops: Value, start: Value) -> Value:
         """Solve function(x) = flops by Newton's method on logarithms: exact in one step for products of powers."""
+        if is_array(start):
+            return quietly(lambda: self._newton(function, flops, start), start)
+        try:
+            found = self._newton(function, flops, start)
+        except (ArithmeticError, ValueError):
+            found = math.nan
+        if not 0.0 < found < math.inf:
+            hint = "its flops leave nothing over for the rest; give another value"
+            raise NoAnswer(f"{self.law.id}: no split of {flops:.6g} FLOPs with that value", hint)
+        return found
+
+    def _newton(self, function: Callable[[Value], Value], flops: Value, start: Value) -> Value:
+        """Return the solution, NaN (also element by element) where there is none."""
         x = log(start)
-        for _ in range(60):
+        step = x
+        for _ in range(NEWTON_STEPS):
             result = function(Dual(exp(x), exp(x)))
-            if not isinstance(result, Dual):
-                break
-            step = (log(flops) - log(result.value)) * result.value / result.slope
+            step = (log(flops) - log(value_of(result))) * value_of(result) / slope_of(result)
             x = x + step
-            if _largest(step) <= 1e-14 * 64.0:
-                return exp(x)
-        raise NoAnswer(f"{self.law.id}: no split of {flops!s:.24} FLOPs with the given value; give another one")
+            if _largest(step) <= NEWTON_TOLERANCE:
+                break
+        return only_where(abs(step) <= NEWTON_TOLERANCE, exp(x))
 
     # loss
 
@@ -124,9 +138,12 @@ class Surface:
     def power_split(self) -> PowerSplit | None:
         """The optimal params as a power law of the budget, where the loss has that form."""
         if not self._split_known:
-            loss = self.relation("loss").expanded()
-            flops = self.relation("flops").expanded() if "flops" in self.law.relations else _SIX_ND
-            self._split = power_split(loss, flops) if loss and flops else None
+            loss = self.relation("loss")
+            if "flops" in self.law.relations:
+                flops = self.relation("flops")
+                self._split = power_split(loss.tree, flops.tree, loss.sub_formulas, flops.sub_formulas)
+            else:
+                self._split = power_split(loss.tree, _SIX_ND, loss.sub_formulas)
             self._split_known = True
         return self._split
 
@@ -207,4 +224,4 @@ def _call(bound: Bound, **known: Value) -> Value:
 
 
 def _largest(step: Value) -> float:
-    return abs(step) if isinstance(step, float) else float(library_of(step).max(abs(step)))
+    return abs(step) if isinstance(step, float) else float(abs(step).max(initial=0.0, where=step == step))

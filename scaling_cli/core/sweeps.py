@@ -6,8 +6,8 @@ Imports no array library: `library_of` finds the one that made the array. Elemen
 from collections.abc import Callable
 from typing import Any
 
-from scaling_cli.core.duals import Dual, Value, library_of
-from scaling_cli.core.search import HALF_ULP, SCAN_POINTS
+from scaling_cli.core.duals import Dual, Value, library_of, slope_of, value_of
+from scaling_cli.core.search import HALF_ULP, SCAN_POINTS, SMALLEST
 
 Array = Any
 Solve = Callable[[Array], Array]
@@ -85,8 +85,9 @@ def least_at(function: Callable[[Value, Array], Value], low: Array, high: Array,
         steps = xp.arange(SCAN_POINTS + 1, dtype=float)[:, None]
         points = low + (high - low) / SCAN_POINTS * steps
         result = function(Dual(points, 1.0), given)
-        values = xp.where(xp.isnan(result.value), xp.inf, result.value)
-        falling = result.slope + HALF_ULP * abs(values) < 0.0
+        level = xp.broadcast_to(value_of(result), points.shape)
+        values = xp.where(xp.isnan(level), xp.inf, level)
+        falling = slope_of(result) + HALF_ULP * abs(values) < 0.0
         best = values.argmin(axis=0)
         left = xp.where(falling & (steps <= best), steps, -1.0).max(axis=0).astype(xp.intp)
         inside = (left >= 0) & (left < SCAN_POINTS)
@@ -95,7 +96,8 @@ def least_at(function: Callable[[Value, Array], Value], low: Array, high: Array,
 
         def rising(x: Array) -> Array:
             at = function(Dual(x, 1.0), given)
-            return at.slope + HALF_ULP * abs(at.value)
+            slope = slope_of(at) + HALF_ULP * abs(value_of(at))
+            return xp.where(slope == 0.0, SMALLEST, slope)  # level counts as rising
 
         return xp.where(inside, bisect(rising, points[left, columns], points[left + 1, columns]), xp.nan)
 

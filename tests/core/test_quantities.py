@@ -272,11 +272,3 @@ def test_a_larger_count_never_looks_smaller(value: float, factor: float) -> None
         parse_quantity(format_quantity(count, "count"), "params", "--x") for count in (value, value * factor)
     )
     assert first <= second
-
-
-def test_reading_quantities_imports_little() -> None:
-    """Nothing that typer has not loaded already."""
-    code = "import sys, typer; before = set(sys.modules); import scaling_cli.core.quantities as it; "
-    code += "print(*(name for name in set(sys.modules) - before if not name.startswith('scaling_cli')))"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout.split() == []

@@ -1,0 +1,100 @@
+"""Training runs as columns of numbers, what was left out of them, and what to ask about them before a fit."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from scaling_cli.core.compute import training_flops
+from scaling_cli.core.quantities import format_quantity
+
+ROLES = ("params", "tokens", "flops", "loss")
+COMPUTE = ("params", "tokens", "flops")  # of these three, two give the third by 6ND
+FEW_ROWS = 5  # of the rows dropped for one reason, how many are named
+
+# The largest of a set of runs has more than 1e5 parameters, tokens and FLOPs, and fewer than 1e5 billion of them.
+SMALLEST_COUNT = 1e5
+# A uniform guess costs ln(vocabulary) nats per token, and ln(3000) = 8; trained models are far below a guess.
+LARGEST_LOSS = 8.0
+SAMPLE = 100_000  # runs that a median is taken of; sorting a million would cost more than reading them
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """Rows left out for one reason; `rows` has the first few of them, counted from 1 below the header."""
+
+    reason: str
+    count: int
+    rows: tuple[int, ...]
+
+    def __str__(self) -> str:
+        listed = ", ".join(map(str, self.rows)) + (", ..." if self.count > len(self.rows) else "")
+        plural = "" if self.count == 1 else "s"
+        return f"{self.count} row{plural} dropped: {self.reason} (row{plural} {listed})"
+
+
+class Runs(NamedTuple):
+    """Training runs read from a table.
+
+    Fields:
+        columns: numbers by name, one per run: params, tokens, flops (counts), loss, and whatever was asked for.
+        labels: texts by name, one per run, of the columns that selected or group the runs.
+        rows: where each run stands in the table, from 1 below the header.
+        read, used: rows in the table; runs here. What lies between is in `dropped`.
+        notes: what was assumed and what looks odd.
+        path, sha256: the file, and the checksum of its bytes.
+    """
+
+    columns: Mapping[str, list[float]]
+    labels: Mapping[str, list[str]]
+    rows: list[int]
+    read: int
+    used: int
+    dropped: tuple[Dropped, ...] = ()
+    notes: tuple[str, ...] = ()
+    path: str = ""
+    sha256: str = ""
+
+
+def compute_note(columns: Mapping[str, Sequence[float]]) -> str:
+    """Say how far the given FLOPs are from 6ND: the median ratio."""
+    step = -(-len(columns["flops"]) // SAMPLE)
+    triples = zip(*(columns[name][::step] for name in COMPUTE), strict=True)
+    ratios = sorted(flops / training_flops(params, tokens) for params, tokens, flops in triples)
+    ratio = ratios[len(ratios) // 2]
+    return f"flops are used as given: {format_quantity(ratio, 'ratio')} x 6ND (median over the runs)"
+
+
+def unit_notes(columns: Mapping[str, Sequence[float]], given: Mapping[str, str]) -> Iterator[str]:
+    """Ask about units where the numbers look like other ones.
+
+    Args:
+        columns: numbers by name.
+        given: for the quantities read from the table, a formula that reads them again.
+    """
+    for name, text in given.items():
+        if name in COMPUTE and max(columns[name]) < SMALLEST_COUNT:
+            factor = text if text.isidentifier() else f"({text})"
+            guess, fix = ("logarithms", f"10**{factor}") if name == "flops" else ("billions", f"{factor}*1e9")
+            yield f"{name} are all below 1e5: are they {guess}? --columns {name}={fix}"
+    if "loss" in given and sum(map(LARGEST_LOSS.__lt__, columns["loss"])) * 2 > len(columns["loss"]):
+        yield (
+            "most losses are above 8 nats per token, more than a guess among 3000 tokens costs: "
+            f"are they perplexity or bits per byte? --columns loss=log({given['loss']}) reads perplexity"
+        )
+
+
+def replicate_note(columns: Mapping[str, Sequence[float]], names: Sequence[str]) -> Iterator[str]:
+    """Count the runs that share all of the named quantities with an earlier run."""
+    count = len(columns[names[0]]) - len(set(zip(*(columns[name] for name in names), strict=True))) if names else 0
+    if count:
+        words = f"{', '.join(names[:-1])} and {names[-1]}" if names[1:] else names[0]
+        plural = "runs have" if count > 1 else "run has"
+        yield f"{count} {plural} the same {words} as an earlier one; kept: their losses tell the noise"
+
+
+def first_bad(values: Sequence[float], *, positive: bool) -> int | None:
+    """Return the position of the first value that is not finite, or not above zero where it must be; None if all are."""
+    if all(map(math.isfinite, values)) and not (positive and min(values, default=1.0) <= 0.0):
+        return None
+    return next(i for i, value in enumerate(values) if not (math.isfinite(value) and (value > 0.0 or not positive)))
