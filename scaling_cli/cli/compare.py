@@ -32,10 +32,9 @@ def compare(
     known = options.known_quantities(flops=flops)
     if not known:
         raise InputError("a comparison needs --flops", "such as --flops 1e21 --decades 3")
-    if not (decades.isascii() and decades.isdigit() and int(decades[:9]) <= MOST_DECADES):
-        raise InputError(f"--decades is {decades[:40]!r}", f"expected a whole number from 0 to {MOST_DECADES}")
+    steps = options.whole(decades, "--decades", most=MOST_DECADES)
     laws = options.laws(law)
-    rungs = climb(laws, known["flops"], int(decades), options.settings(set_))
+    rungs = climb(laws, known["flops"], steps, options.settings(set_))
     plans = [rung.plan for rung in rungs]
     if strict:
         refuse_outside(plans)

@@ -55,18 +55,30 @@ def known_quantities(**texts: str | None) -> dict[str, float]:
     return {name: parse_quantity(text, name, f"--{name}") for name, text in texts.items() if text is not None}
 
 
-def settings(texts: list[str]) -> dict[str, float]:
-    """Return `--set NAME=VALUE` options as numbers by name."""
-    found: dict[str, float] = {}
+def pairs(option: str, texts: list[str]) -> dict[str, str]:
+    """Return repeated NAME=TEXT options as texts by name."""
+    found: dict[str, str] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         name = name.strip()
         if not equals or not name.isidentifier():
-            raise InputError(f"--set is {text[:40]!r}", "expected NAME=VALUE, such as --set U=1e11")
+            raise InputError(f"{option} is {text[:40]!r}", f"expected NAME=VALUE, such as {option} U=1e11")
         if name in found:
-            raise InputError(f"--set gives {name} twice", "give each variable once")
-        found[name] = parse_quantity(value, "number", f"--set {name}")
+            raise InputError(f"{option} gives {name} twice", "give each name once")
+        found[name] = value.strip()
     return found
+
+
+def settings(texts: list[str], option: str = "--set") -> dict[str, float]:
+    """Return repeated NAME=NUMBER options as numbers by name."""
+    return {name: parse_quantity(text, "number", f"{option} {name}") for name, text in pairs(option, texts).items()}
+
+
+def whole(text: str, option: str, *, most: int) -> int:
+    """Return an option's whole number from 0 to most."""
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= most):
+        raise InputError(f"{option} is {text[:40]!r}", f"expected a whole number from 0 to {most}")
+    return int(text)
 
 
 def laws(names: list[str]) -> list[Law]:

@@ -1,8 +1,10 @@
 """Training runs as columns of numbers, what was left out of them, and what to ask about them before a fit."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+import operator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import NamedTuple
 
 from scaling_cli.core.compute import training_flops
@@ -86,15 +88,23 @@ def unit_notes(columns: Mapping[str, Sequence[float]], given: Mapping[str, str])
 
 def replicate_note(columns: Mapping[str, Sequence[float]], names: Sequence[str]) -> Iterator[str]:
     """Count the runs that share all of the named quantities with an earlier run."""
-    count = len(columns[names[0]]) - len(set(zip(*(columns[name] for name in names), strict=True))) if names else 0
+    count = _repeats([columns[name] for name in names])
     if count:
         words = f"{', '.join(names[:-1])} and {names[-1]}" if names[1:] else names[0]
         plural = "runs have" if count > 1 else "run has"
         yield f"{count} {plural} the same {words} as an earlier one; kept: their losses tell the noise"
 
 
+def _repeats(lists: Sequence[Sequence[float]]) -> int:
+    if not lists:
+        return 0
+    count = len(lists[0])
+    products: Iterable[float] = reduce(lambda one, other: map(operator.mul, one, other), lists)  # in C, unlike tuples
+    return 0 if len(set(products)) == count else count - len(set(zip(*lists, strict=True)))
+
+
 def first_bad(values: Sequence[float], *, positive: bool) -> int | None:
-    """Return the position of the first value that is not finite, or not above zero where it must be; None if all are."""
+    """Return where the first value is that is not finite, or not above zero where it must be; None if all are."""
     if all(map(math.isfinite, values)) and not (positive and min(values, default=1.0) <= 0.0):
         return None
     return next(i for i, value in enumerate(values) if not (math.isfinite(value) and (value > 0.0 or not positive)))

@@ -4,6 +4,8 @@ import contextlib
 import os
 import stat
 import sys
+from collections.abc import Iterator
+from typing import BinaryIO
 
 from scaling_cli.errors import FileError
 
@@ -20,14 +22,70 @@ def read_text(path: str, *, limit: int = 262_144) -> str:
     Returns: the text without a byte order mark; line ends as they are.
     Raises: FileError if it is missing, unreadable, no regular file, too large, or not UTF-8 text.
     """
-    name = "standard input" if path == "-" else path
-    try:
-        data = _read_stdin(limit + 1) if path == "-" else _read_regular(path, limit + 1)
-    except (OSError, ValueError) as error:
-        raise FileError(name, _reason(error)) from None
+    return decode(read_bytes(path, limit=limit), path)
+
+
+def read_bytes(path: str, *, limit: int) -> bytes:
+    """Return the content of a regular file, or of standard input where path is '-'; see `read_text`."""
+    with open_bytes(path) as file:
+        data = read_some(file, path, limit + 1)
     if len(data) > limit:
-        raise FileError(name, f"is larger than the limit of {limit / 1024:.6g} KiB")
-    return _decode(data, name)
+        raise too_large(path, limit)
+    return data
+
+
+@contextlib.contextmanager
+def open_bytes(path: str) -> Iterator[BinaryIO]:
+    """Open a regular file for reading, or lend standard input where path is '-'.
+
+    Raises: FileError if it is missing, unreadable or no regular file.
+    """
+    if path == "-":
+        if sys.stdin is None or sys.stdin.closed:
+            raise FileError(name_of(path), "is closed", "name a file instead of -")
+        yield sys.stdin.buffer
+        return
+    with contextlib.ExitStack() as stack:
+        try:
+            _require_regular(path, os.stat(path).st_mode)  # before opening: devices react to that
+            # what has become a FIFO meanwhile must not be waited for
+            file = stack.enter_context(open(path, "rb", opener=lambda name, flags: os.open(name, flags | _NO_WAIT)))
+            _require_regular(path, os.fstat(file.fileno()).st_mode)
+        except (OSError, ValueError) as error:
+            raise FileError(path, _reason(error)) from None
+        yield file
+
+
+def read_some(file: BinaryIO, path: str, size: int) -> bytes:
+    """Return up to `size` bytes, fewer only at the end; path is for messages."""
+    try:
+        return file.read(size)
+    except OSError as error:
+        raise FileError(name_of(path), _reason(error)) from None
+
+
+def decode(data: bytes, path: str, *, line: int = 1) -> str:
+    """Return UTF-8 bytes, which begin on that line of a file, as text without a byte order mark.
+
+    Raises: FileError naming the line of what is not text; so is a NUL.
+    """
+    try:
+        if "\0" not in (text := data.decode("utf-8-sig")):
+            return text
+        before, message = data.partition(b"\0")[0], "NUL is not a character of a text"
+    except UnicodeDecodeError as error:
+        before, message = error.object[: error.start], f"byte 0x{error.object[error.start]:02x} is not UTF-8"
+    raise FileError(name_of(path), message, "expected text; save it as UTF-8", line=line + before.count(b"\n"))
+
+
+def name_of(path: str) -> str:
+    """Return what messages call a file."""
+    return "standard input" if path == "-" else path
+
+
+def too_large(path: str, limit: int) -> FileError:
+    """Return the error for a file of more than `limit` bytes."""
+    return FileError(name_of(path), f"is larger than the limit of {limit / 1024:.6g} KiB")
 
 
 def write_text(path: str, text: str, *, force: bool = False) -> None:
@@ -48,35 +106,10 @@ def write_text(path: str, text: str, *, force: bool = False) -> None:
         raise FileError(path, f"cannot write: {_reason(error)}") from None
 
 
-def _read_stdin(size: int) -> bytes:
-    if sys.stdin is None or sys.stdin.closed:
-        raise FileError("standard input", "is closed", "name a file instead of -")
-    return sys.stdin.buffer.read(size)
-
-
-def _read_regular(path: str, size: int) -> bytes:
-    _require_regular(path, os.stat(path).st_mode)  # before opening: devices react to that
-    # what has become a FIFO meanwhile must not be waited for
-    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | _NO_WAIT)) as file:
-        _require_regular(path, os.fstat(file.fileno()).st_mode)
-        return file.read(size)
-
-
 def _require_regular(path: str, mode: int) -> None:
     if not stat.S_ISREG(mode):
         kind = "a directory" if stat.S_ISDIR(mode) else "not a regular file"
         raise FileError(path, f"is {kind}", "expected a file on disk; - is standard input")
-
-
-def _decode(data: bytes, name: str) -> str:
-    try:
-        if "\0" not in (text := data.decode("utf-8-sig")):
-            return text
-        before, message = data.partition(b"\0")[0], "NUL is not a character of a text"
-    except UnicodeDecodeError as error:
-        before, message = error.object[: error.start], f"byte 0x{error.object[error.start]:02x} is not UTF-8"
-    line = before.count(b"\n") + 1
-    raise FileError(name, message, "expected text; save it as UTF-8", line=line)
 
 
 def _existing_mode(path: str) -> int | None:

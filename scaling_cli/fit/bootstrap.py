@@ -65,7 +65,9 @@ def bootstrap(
         start = np.repeat(fit.inner[None], count, axis=0)
         delta = objective.thresholds(float(np.median(np.abs(fit.residuals))))[-1]
         with np.errstate(all="ignore"):
-            found = descend(mine, objective, start, np.asarray(counts, dtype=float), delta=delta, exact=curvature, steps=STEPS)
+            found = descend(
+                mine, objective, start, np.asarray(counts, dtype=float), delta=delta, exact=curvature, steps=STEPS
+            )
         if progress:
             progress(count)
         return found.inner

@@ -9,12 +9,13 @@ from scaling_cli.core.formulas import Node
 from scaling_cli.errors import NoAnswer
 from scaling_cli.fit.objectives import Objective
 from scaling_cli.fit.problems import Problem
-from scaling_cli.fit.solve import CONVERGED, Slopes, descend, slopes
+from scaling_cli.fit.solve import CONVERGED, Slopes, descend, polish_squares, slopes
 from scaling_cli.fit.starts import starting_points
 
 Array = Any
 STARTS = 16
 FINALISTS = 6
+STEPS = 200
 SAME = 1e-9  # relative difference of two objectives that are the same
 LARGEST_CONDITION = 1e13
 
@@ -61,8 +62,11 @@ def fit_point(
         spread = float(np.median(np.abs(problem.residuals(inner[:1])))) or 1e-12
         optimum = None
         for delta in objective.thresholds(spread):
-            optimum = descend(problem, objective, inner, weights, delta=delta, exact=True)
+            optimum = descend(problem, objective, inner, weights, delta=delta, exact=True, steps=STEPS)
             inner = optimum.inner
+        if objective.is_smooth and optimum is not None:
+            inner = np.vstack([polish_squares(problem, start[None], weights) for start in inner])
+            optimum = optimum._replace(inner=inner, value=objective.value(problem.residuals(inner), weights))
     if optimum is None or not np.isfinite(optimum.value).any():
         raise NoAnswer("no start leads to a finite objective", "give --start NAME=VALUE near the answer")
     best = int(np.nanargmin(optimum.value))
@@ -73,7 +77,7 @@ def _finalists(problem: Problem, objective: Objective, points: Array, weights: A
     """Return the distinct ends of least squares from the starts, best first."""
     squares = objective._replace(delta=np.inf, above=1.0, below=1.0)
     points = points[np.isfinite(points).all(axis=1)]
-    rough = descend(problem, squares, points, weights, delta=np.inf, exact=False, steps=40)
+    rough = descend(problem, squares, points, weights, delta=np.inf, exact=False, steps=100)
     order = np.argsort(np.where(np.isfinite(rough.value), rough.value, np.inf))
     return rough.inner[order[:FINALISTS]]
 

@@ -128,5 +128,35 @@ def _damped_step(found: Slopes, damping: Array) -> Array:
     return (vectors @ shrunk[:, :, None])[:, :, 0] / scale
 
 
+def polish_squares(problem: Problem, inner: Array, weights: Array, *, steps: int = 60) -> Array:
+    """Return the minimum of a sum of squares nearer to the last digit, (1, k) from (1, k).
+
+    Gauss and Newton's steps by singular values of the Jacobian: the normal equations would square its condition.
+    """
+    best, damping = inner, 0.0
+    residuals, jacobian = problem.jacobian(best)
+    root = np.sqrt(weights)
+    value = float(((root * residuals) ** 2).sum())
+    for _ in range(steps):
+        matrix = (jacobian[0] * root).T
+        scale = np.maximum(np.linalg.norm(matrix, axis=0), 1e-300)
+        left, singular, right = np.linalg.svd(matrix / scale, full_matrices=False)
+        along = singular / (singular**2 + damping) * (left.T @ (root * residuals[0]))
+        trial = best - (right.T @ along) / scale
+        after = problem.jacobian(trial)
+        changed = float(((root * after[0]) ** 2).sum())
+        if not changed <= value:
+            damping = max(10.0 * damping, 1e-16)
+            if damping > 1.0:
+                break
+            continue
+        small = bool(np.all(np.abs(trial - best) <= 1e-15 * np.abs(best)))
+        best, value, damping = trial, changed, 0.1 * damping if damping > 1e-15 else 0.0
+        residuals, jacobian = after
+        if small:
+            break
+    return best
+
+
 def _like(mask: Array, part: Array) -> Array:
     return mask.reshape(-1, *([1] * (part.ndim - 1)))

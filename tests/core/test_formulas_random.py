@@ -13,7 +13,8 @@ SCOPE = {
     "exp": math.exp, "log": math.log, "log10": math.log10, "sqrt": math.sqrt, "min": min, "max": max,
     "sin": math.sin, "cos": math.cos, "atan": math.atan,
 }  # fmt: skip
-NUMBER = st.sampled_from(["0", "1", "2", "0.5", "3.25", "1e3", "1e-3", "7_0"])
+# floats, since an integer of ours is one too, and Python would keep it exact
+NUMBER = st.sampled_from(["0.0", "1.0", "2.0", "0.5", "3.25", "1e3", "1e-3", "7_0.0"])
 LEAF = st.one_of(NUMBER, st.sampled_from(["a", "b", "c"]))
 
 

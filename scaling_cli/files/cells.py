@@ -1,0 +1,135 @@
+"""Cells of a run table to numbers: what people write in them, what they leave empty, and what is no number."""
+
+import contextlib
+import math
+import sys
+from array import array
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import lru_cache
+from typing import NoReturn
+
+from scaling_cli.core.quantities import parse_quantity
+from scaling_cli.core.runs import ROLES
+from scaling_cli.errors import FileError, InputError
+from scaling_cli.files.columns import Columns, Key
+from scaling_cli.files.sections import shown
+from scaling_cli.files.tables import Cell, Table
+
+MISSING = {"", "-", "na", "n/a", "null", "none"}
+
+_quantity = lru_cache(parse_quantity)  # a column of sizes has few different ones
+
+
+class Cells:
+    """The wanted cells of a table; rows are counted from 0.
+
+    Fields:
+        numbers, texts: by the position of the column. What is missing or no number is NaN.
+        faults: by column and row, a text that is no number.
+        hashes: of each whole row.
+    """
+
+    def __init__(self, table: Table, kinds: Mapping[int, str], labels: Collection[int]) -> None:
+        self.numbers: dict[int, list[float]] = {position: [] for position in kinds}
+        self.texts: dict[int, list[str]] = {position: [] for position in labels}
+        self.faults: dict[tuple[int, int], str] = {}
+        self.hashes = array("q")
+        wanted = list({**self.numbers, **self.texts})
+        for block in table.read(wanted):
+            for position, cells in zip(wanted, block.columns, strict=True):
+                if position in kinds:
+                    self.numbers[position] += self._numbers(cells, position, kinds[position])
+                if position in labels:
+                    self.texts[position] += [sys.intern(str(cell).strip()) for cell in cells]
+            self.hashes.extend(block.hashes)
+
+    def __len__(self) -> int:
+        return len(self.hashes)
+
+    def _numbers(self, cells: Sequence[Cell], position: int, kind: str) -> list[float]:
+        try:
+            return list(map(float, cells))
+        except (ValueError, OverflowError):
+            return [self._number(str(cell).strip(), kind, (position, row)) for row, cell in enumerate(cells, len(self))]
+
+    def _number(self, text: str, kind: str, place: tuple[int, int]) -> float:
+        with contextlib.suppress(ValueError):
+            return float(text)
+        if text.lower() not in MISSING:
+            try:
+                return _quantity(text, kind, "")
+            except InputError:
+                self.faults[place] = text  # an error only if the row is used
+        return math.nan
+
+
+class Quantities:
+    """What the definitions of a table's quantities give, row by row; NaN where they give nothing.
+
+    Args:
+        columns: the definitions.
+        cells: the numbers they rest on.
+    """
+
+    def __init__(self, columns: Columns, cells: Cells) -> None:
+        self._columns = columns
+        self._cells = cells
+        self._values: dict[Key, list[float]] = {position: values for position, values in cells.numbers.items()}
+        for name, (inputs, function) in columns.definitions.items():
+            lists = [self._values[key] for key in inputs]
+            self._values[name] = lists[0] if function is None else _apply(function, lists, len(cells))
+
+    def __getitem__(self, key: Key) -> list[float]:
+        return self._values[key]
+
+    def is_missing(self, key: Key, row: int) -> bool:
+        """Return whether a quantity has no finite value in a row because a cell is empty, nan or inf.
+
+        Raises: FileError where a cell holds something else that is no number.
+        """
+        positions = self._columns.positions(key)
+        for position in positions:
+            self.require_number(position, row)
+        return not all(math.isfinite(self._values[position][row]) for position in positions)
+
+    def require_number(self, position: int, row: int, hint: str = "") -> None:
+        """Refuse a cell that is neither a number nor empty."""
+        if (position, row) in self._cells.faults:
+            name, kind = self._columns.header[position], self._columns.kind(position)
+            self._fail(name, row, self._cells.faults[position, row], kind=kind, hint=hint)
+
+    def refuse(self, name: str, row: int) -> NoReturn:
+        """Raise the FileError for a quantity that has no value, or one that cannot be, in a row."""
+        self.is_missing(name, row)
+        value = self._values[name][row]
+        text = "" if math.isnan(value) and self._columns.is_plain(name) else f"{value:.9g}"
+        kind = name if name in ROLES else "number"
+        hint = f'--where "{name} > 0" leaves out the rows that have none' if name in ROLES else ""
+        self._fail(name, row, text, kind=kind, hint=hint)
+
+    def _fail(self, name: str, row: int, text: str, *, kind: str, hint: str) -> NoReturn:
+        place = f"row {row + 1}: {name if name.isidentifier() else shown(name)}"
+        hints: tuple[str, ...] = ()
+        message = f"{place} is {text}"
+        try:
+            parse_quantity(text, kind, place)
+        except InputError as error:
+            message, hints = error.message, error.hints
+        raise FileError(self._columns.path, message, *hints, *filter(None, [hint]))
+
+
+def _apply(function: Callable[..., float], lists: Sequence[Sequence[float]], count: int) -> list[float]:
+    """Return a function of columns as a column; NaN where it has no value."""
+    if not lists:
+        return [function()] * count
+    try:
+        return list(map(function, *lists))
+    except (ArithmeticError, ValueError):
+        return [_value(function, row) for row in zip(*lists, strict=True)]
+
+
+def _value(function: Callable[..., float], row: Sequence[float]) -> float:
+    try:
+        return function(*row)
+    except (ArithmeticError, ValueError):
+        return math.nan

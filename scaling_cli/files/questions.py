@@ -1,0 +1,70 @@
+"""What is asked of a run table, put in terms of its columns."""
+
+import contextlib
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+from scaling_cli.core.conditions import Condition
+from scaling_cli.core.formulas import FormulaError
+from scaling_cli.core.runs import COMPUTE, ROLES
+from scaling_cli.errors import InputError, ScalingError
+from scaling_cli.files.columns import Columns, Key
+from scaling_cli.files.sections import shown
+
+
+class Question:
+    """Quantities that are asked for, and rows.
+
+    Fields:
+        names, target: the quantities that each run must have; of these, the one that rows may lack.
+        beside: further ones that the table or the user gives.
+        compared, labels: where the condition's numbers come from, and the columns that are read as text.
+        states: the columns in which trackers say how a run ended.
+    """
+
+    def __init__(
+        self, columns: Columns, needed: Sequence[str], extra: Sequence[str], *, where: str, group: str
+    ) -> None:
+        self.columns = columns
+        self.group = group
+        self.names = tuple(dict.fromkeys((*needed, *extra)))
+        self.target = needed[-1] if needed else ""
+        for name in self.names:
+            columns.define(name)
+        self.condition = _condition(where)
+        self.compared: dict[str, Key] = (
+            {name: columns.key(name) for name in self.condition.names} if self.condition else {}
+        )
+        texts = (*(self.condition.labels if self.condition else ()), *filter(None, [group]))
+        self.labels = {name: columns.column(name) for name in texts}
+        self._define_rest()
+        self.beside = tuple(name for name in columns.definitions if name not in self.names)
+        self.states = columns.find("state", "status")
+
+    def kinds(self) -> dict[int, str]:
+        """Return the columns to be read as numbers, and the kind of quantity in each."""
+        keys: list[Key] = [*self.columns.definitions, *self.compared.values()]
+        positions = sorted({position for key in keys for position in self.columns.positions(key)})
+        return {position: self.columns.kind(position) for position in positions}
+
+    def _define_rest(self) -> None:
+        """Define what else the user or the table gives; refuse what the user gives and nothing asks for."""
+        columns = self.columns
+        for name in columns.chosen:
+            if name in ROLES:
+                columns.define(name)
+            elif name not in columns.definitions:
+                close = get_close_matches(name, {*ROLES, *self.names}, n=1)
+                hint = f"did you mean {close[0]}?" if close else f"expected one of {', '.join({*ROLES, *self.names})}"
+                raise InputError(f"--columns {shown(name)}: nothing asks for it", hint)
+        if any(name in columns.definitions for name in COMPUTE):
+            for name in COMPUTE:
+                with contextlib.suppress(ScalingError):  # nobody asked for it
+                    columns.define(name)
+
+
+def _condition(where: str) -> Condition | None:
+    try:
+        return Condition(where) if where.strip() else None
+    except FormulaError as error:
+        raise InputError(f"--where: {error}") from None

@@ -1,0 +1,216 @@
+"""Tables on disk: CSV, TSV, JSON Lines and Parquet to blocks of cells. Knows no column's meaning."""
+
+import contextlib
+import csv
+import hashlib
+import importlib
+import itertools
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, NoReturn, TextIO
+
+from scaling_cli.errors import FileError
+from scaling_cli.files.reading import name_of, read_bytes
+from scaling_cli.files.sections import shown
+from scaling_cli.files.streams import open_text
+
+Cell = str | int | float
+
+MAX_BYTES = 2**30  # of a table
+BLOCK = 256  # with more at a time, Python's garbage collector looks at each of them
+EXAMPLE = "params,tokens,loss"
+
+
+class Block(NamedTuple):
+    """Some rows of a table: the wanted columns, and a hash of each whole row."""
+
+    columns: Sequence[Sequence[Cell]]
+    hashes: list[int]
+
+
+class Table(NamedTuple):
+    """A table that is open: its column names, and how to read it, once.
+
+    Fields:
+        path: the file, for messages.
+        header: the column names, stripped; a nameless column is ''.
+        read: from the positions of the wanted columns to blocks of rows.
+        sha256: the checksum of the bytes read so far.
+    """
+
+    path: str
+    header: tuple[str, ...]
+    read: Callable[[Sequence[int]], Iterator[Block]]
+    sha256: Callable[[], str]
+
+
+@contextlib.contextmanager
+def open_table(path: str) -> Iterator[Table]:
+    """Open a table; '-' is standard input.
+
+    What begins with a brace is JSON Lines; else the first line is a header and says by what its fields are separated:
+    tabs, commas or semicolons. Parquet is known by its extension.
+
+    Raises: FileError, here or while reading, naming the row: for what is no table, and what `read_text` refuses.
+    """
+    if path.lower().endswith((".parquet", ".pq")):
+        yield _parquet(path)
+        return
+    with open_text(path, limit=MAX_BYTES) as (text, data):
+        number, first = next(((i, line) for i, line in enumerate(text, 1) if not line.isspace()), (1, ""))
+        if first.lstrip().startswith(("{", "[")):
+            header, read = _json_lines(enumerate(itertools.chain([first], text), number), name_of(path))
+        else:
+            header, read = _delimited(text, first, name_of(path))
+        yield Table(name_of(path), header, read, lambda: data.sha256)
+
+
+def _delimited(text: TextIO, first: str, path: str) -> tuple[tuple[str, ...], Callable[..., Iterator[Block]]]:
+    if not first:
+        raise FileError(path, "is empty", f"expected a header and a row for each run: {EXAMPLE}")
+    delimiter = next((mark for mark in "\t,;" if mark in first), ",")
+    rows = csv.reader(itertools.chain([first], text), delimiter=delimiter, strict=True, skipinitialspace=True)
+    try:
+        header = tuple(name.strip() for name in next(rows))
+    except csv.Error as error:
+        _fail_syntax(path, "the header", error)
+    _check_header(header, path)
+    return header, lambda wanted: _row_blocks(rows, header, path, wanted)
+
+
+def _check_header(header: Sequence[str], path: str) -> None:
+    """Refuse a header that is a row of numbers, or that has a name twice."""
+    numbers = [name for name in header if _is_number(name)]
+    if len(numbers) * 2 > len(header):
+        raise FileError(path, f"has no header: its first line begins {shown(header[0])}", f"expected such as {EXAMPLE}")
+    seen: set[str] = set()
+    for name in filter(None, header):
+        if name in seen:
+            raise FileError(path, f"has a duplicate column {shown(name)}", "rename or remove one of them")
+        seen.add(name)
+
+
+def _is_number(name: str) -> bool:
+    try:
+        float(name)
+    except ValueError:
+        return False
+    return name[-1].isdigit()  # not nan, inf
+
+
+def _row_blocks(rows: Iterator[list[str]], header: Sequence[str], path: str, wanted: Sequence[int]) -> Iterator[Block]:
+    done = 0
+    while True:
+        block: list[list[str]] = []
+        fault = None
+        try:
+            block.extend(itertools.islice(rows, BLOCK))
+        except csv.Error as error:
+            fault = error  # the rows before it are in the block
+        ended = not block
+        if set(map(len, block)) != {len(header)}:
+            block = _checked(block, len(header), path, done)
+        done += len(block)
+        if fault:
+            _fail_syntax(path, f"row {done + 1}", fault)
+        if ended:
+            return
+        columns = list(zip(*block, strict=True)) or [()] * len(header)
+        yield Block([columns[i] for i in wanted], list(map(hash, map(tuple, block))))
+
+
+def _checked(block: list[list[str]], width: int, path: str, done: int) -> list[list[str]]:
+    """Return the rows that are not blank lines; refuse the first that differs from the header in length."""
+    block = [row for row in block if row]
+    for i, row in enumerate(block):
+        if len(row) != width:
+            fields = "field" if len(row) == 1 else "fields"
+            hint = "a comma inside a value needs quotes around the value" if len(row) > width else "is a value missing?"
+            raise FileError(path, f"row {done + i + 1} has {len(row)} {fields}, and the header {width}", hint)
+    return block
+
+
+def _fail_syntax(path: str, place: str, error: csv.Error) -> NoReturn:
+    message = str(error)
+    if "field limit" in message:
+        limit = csv.field_size_limit()
+        raise FileError(path, f"{place} has a field of more than {limit} characters", "is a quote left open?") from None
+    if "end of data" in message:
+        raise FileError(path, f'{place} has a quote (") that is never closed', "close it, or remove it") from None
+    hint = 'a quote (") inside a quoted value is written twice'
+    raise FileError(path, f"{place} has text after a closing quote", hint) from None
+
+
+def _json_lines(lines: Iterator[tuple[int, str]], path: str) -> tuple[tuple[str, ...], Callable[..., Iterator[Block]]]:
+    rows: list[dict[str, Cell]] = []
+    names: dict[str, None] = {}
+    for number, line in lines:
+        if not line.isspace():
+            rows.append(_object(line, path, number))
+            names.update(dict.fromkeys(rows[-1]))
+    header = tuple(names)
+
+    def read(wanted: Sequence[int]) -> Iterator[Block]:
+        for start in range(0, len(rows), BLOCK):
+            block = rows[start : start + BLOCK]
+            columns = [[row.get(header[i], "") for row in block] for i in wanted]
+            yield Block(columns, [hash(frozenset(row.items())) for row in block])
+
+    return header, read
+
+
+def _object(line: str, path: str, number: int) -> dict[str, Cell]:
+    try:
+        value = _decode(line.strip())
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        hint = 'expected JSON Lines, an object for each run on its line: {"params": 7e9, "tokens": 1.4e12, "loss": 2.1}'
+        raise FileError(path, "is not a JSON object", hint, line=number)
+    return value
+
+
+def _flat(pairs: list[tuple[str, Any]]) -> dict[str, Cell]:
+    """Return the cells of an object whose own objects are flat already: {"config": {"n": 1}} has config.n."""
+    cells: dict[str, Cell] = {}
+    for key, value in pairs:
+        if isinstance(value, dict):
+            cells.update((sys.intern(f"{key}.{inner}"), cell) for inner, cell in value.items())
+        else:
+            cells[sys.intern(key)] = _cell(value)
+    return cells
+
+
+_decode = json.JSONDecoder(object_pairs_hook=_flat, parse_constant=str).decode
+
+
+def _cell(value: object) -> Cell:
+    if isinstance(value, str | float):
+        return value
+    if isinstance(value, int):
+        return str(value).lower() if isinstance(value, bool) else value
+    return "" if value is None else str(value)
+
+
+def _parquet(path: str) -> Table:
+    data = read_bytes(path, limit=MAX_BYTES)
+    try:
+        arrow, parquet = importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
+    except ImportError:
+        hint = 'pip install "scaling-cli[parquet]", or write the table as CSV'
+        raise FileError(path, "is a Parquet file, which needs pyarrow to be read", hint) from None
+    try:
+        table = parquet.read_table(arrow.BufferReader(data))
+    except (OSError, ValueError, NotImplementedError) as error:
+        raise FileError(path, f"is not a Parquet file that can be read: {shown(str(error))}") from None
+    header = tuple(name.strip() for name in table.column_names)
+    _check_header(header, path)
+
+    def read(wanted: Sequence[int]) -> Iterator[Block]:
+        for batch in table.to_batches(max_chunksize=BLOCK):
+            columns = [[_cell(value) for value in column.to_pylist()] for column in batch.columns]
+            hashes = list(map(hash, zip(*columns, strict=True)))
+            yield Block([columns[i] for i in wanted], hashes)
+
+    return Table(path, header, read, hashlib.sha256(data).hexdigest)

@@ -1,0 +1,83 @@
+"""How sure a fit is: covariance from its own curvature, intervals from refits."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.stats import t as student
+
+from scaling_cli.fit.fitting import PointFit
+from scaling_cli.fit.objectives import Objective
+from scaling_cli.fit.problems import Problem
+
+Array = Any
+LEVEL = 0.9
+
+
+class Spread(NamedTuple):
+    """Standard errors and interval ends of the coefficients, each (k,), and where they come from."""
+
+    errors: Array
+    low: Array
+    high: Array
+    covariance: Array
+    source: str
+
+
+def analytic(problem: Problem, objective: Objective, fit: PointFit, weights: Array) -> Array:
+    """Return the covariance of the inner values, (k, k).
+
+    For squares with equal variance, s^2 (J'J)^-1; otherwise the sandwich H^-1 G H^-1, which asks nothing of the noise.
+
+    Source: White 1980, doi:10.2307/1912934, with the factor n / (n - k) of MacKinnon and White 1985 (HC1).
+    """
+    n, k = problem.size, len(fit.inner)
+    freedom = max(n - k, 1)
+    _, jacobian = problem.jacobian(fit.inner[None])
+    rows = jacobian[0] * np.sqrt(weights)
+    if objective.is_smooth:
+        variance = float((weights * fit.residuals**2).sum()) / freedom
+        return variance * _inverse_of_product(rows)
+    spread = float(np.median(np.abs(fit.residuals))) or 1e-300
+    wide = max(objective.delta, spread)  # curvature over the middle half of the runs, not over the few inside delta
+    first = objective.rho(fit.residuals, objective.thresholds(spread)[-1])[1]
+    second = (np.abs(fit.residuals) <= wide) * np.abs(first).max() / wide
+    bread = np.linalg.pinv((jacobian[0] * (weights * second)) @ jacobian[0].T, rcond=1e-15, hermitian=True)
+    meat = (jacobian[0] * (weights * first) ** 2) @ jacobian[0].T
+    return n / freedom * bread @ meat @ bread
+
+
+def _inverse_of_product(rows: Array) -> Array:
+    """Return (J J')^-1 for J (k, n) by its singular values, which keeps twice the digits of inverting the product."""
+    scale = np.linalg.norm(rows, axis=1)
+    _, singular, right = np.linalg.svd((rows / scale[:, None]).T, full_matrices=False)
+    half = right.T / singular / scale[:, None]
+    return half @ half.T
+
+
+def spread_from_covariance(problem: Problem, fit: PointFit, covariance: Array, *, level: float = LEVEL) -> Spread:
+    """Return standard errors by the delta method and Student intervals, on the log scale for positive coefficients."""
+    inner = np.sqrt(np.maximum(np.diagonal(covariance), 0.0))
+    factor = student.ppf(0.5 + level / 2.0, max(problem.size - len(inner), 1))
+    positive = np.array([coefficient.positive for coefficient in problem.coefficients])
+    scale = np.where(positive, fit.values, 1.0)
+    low, high = (problem.outer((fit.inner + sign * factor * inner)[None])[0] for sign in (-1.0, 1.0))
+    return Spread(scale * inner, low, high, covariance * np.outer(scale, scale), "analytic")
+
+
+def spread_from_draws(problem: Problem, draws: Array, *, level: float = LEVEL) -> Spread:
+    """Return standard deviations and percentiles of refits, (draws, k) inner values."""
+    values = problem.outer(draws)
+    values = values[np.isfinite(values).all(axis=1)]
+    low, high = np.quantile(values, [0.5 - level / 2.0, 0.5 + level / 2.0], axis=0)
+    return Spread(values.std(axis=0, ddof=1), low, high, np.atleast_2d(np.cov(values.T)), "bootstrap")
+
+
+def widened(fit: PointFit, draws: Array, size: int, *, level: float = LEVEL) -> Array:
+    """Return refits spread out around the estimate for the few runs behind it.
+
+    Refits of n runs with k coefficients vary by too little by sqrt(1 - k/n), and percentiles stand for the normal's
+    where Student's are due; both matter below some 50 runs.
+    """
+    freedom = max(size - len(fit.inner), 1)
+    factor = np.sqrt(size / freedom) * student.ppf(0.5 + level / 2.0, freedom) / student.ppf(0.5 + level / 2.0, 1e9)
+    return fit.inner + float(factor) * (draws - fit.inner)

@@ -1,0 +1,85 @@
+"""How a fit looks: coefficients with their intervals, what is behind them, and what they predict."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from scaling_cli.report.catalogue import law_object
+from scaling_cli.report.report import Column, Report, Row, Table
+
+if TYPE_CHECKING:
+    from scaling_cli.fitting import Answer
+
+COEFFICIENTS = [
+    Column("name", "coefficient"),
+    Column("value", "value", "figure"),
+    Column("se", "standard error", "number"),
+    Column("low", "90 % low", "figure"),
+    Column("high", "90 % high", "figure"),
+]
+PREDICTIONS = [
+    Column("flops", "compute C", "flops", "FLOPs"),
+    Column("params", "params N", "params", "count"),
+    Column("params_low", "N low", "params", "count"),
+    Column("params_high", "N high", "params", "count"),
+    Column("tokens", "tokens D", "tokens", "count"),
+    Column("tokens_low", "D low", "tokens", "count"),
+    Column("tokens_high", "D high", "tokens", "count"),
+    Column("loss", "loss L", "loss", "runs' unit"),
+    Column("loss_low", "L low", "loss", "runs' unit"),
+    Column("loss_high", "L high", "loss", "runs' unit"),
+    Column("new_loss_low", "new run low", "loss", "runs' unit"),
+    Column("new_loss_high", "new run high", "loss", "runs' unit"),
+]
+ABOUT = [Column("what", "what"), Column("value", "value")]
+
+
+def fit_report(answer: "Answer", *, saved: str | None) -> Report:
+    """Return the report of `scaling fit`."""
+    fit = answer.fit
+    rows = [
+        {"name": name, "value": float(value), "se": float(error), "low": float(low), "high": float(high)}
+        for name, value, error, low, high in zip(
+            fit.names, fit.values, fit.spread.errors, fit.spread.low, fit.spread.high, strict=True
+        )
+    ]
+    exponents = [exponent._asdict() for exponent in answer.exponents]
+    predictions = [prediction._asdict() for prediction in answer.predictions]
+    shown = [*rows, *({**row, "name": f"exponent {row['name']}", "se": None} for row in exponents)]
+    tables = [Table("", COEFFICIENTS, shown), Table("", ABOUT, _about(answer))]
+    if predictions:
+        tables.append(Table("At the optimum, 90 % intervals", PREDICTIONS, predictions))
+    notes = [*answer.runs.notes, *(str(dropped) for dropped in answer.runs.dropped), *fit.notes]
+    if saved:
+        notes.append(f"saved as {saved}: scaling plan --law {saved} --flops 1e22")
+    return Report("scaling.fit/1", rows, notes, tables, _extra(answer, exponents, predictions))
+
+
+def _extra(answer: "Answer", exponents: Sequence[Row], predictions: Sequence[Row]) -> dict[str, object]:
+    fit = answer.fit
+    return {
+        "exponents": exponents,
+        "objective": {"name": fit.objective.name, "delta": fit.objective.delta, "value": fit.value},
+        "runs": {
+            "read": answer.runs.read,
+            "used": answer.runs.used,
+            "dropped": [{"reason": d.reason, "count": d.count, "rows": list(d.rows)} for d in answer.runs.dropped],
+        },
+        "certificate": fit.certificate._asdict(),
+        "predictions": predictions,
+        "law": law_object(answer.law),
+    }
+
+
+def _about(answer: "Answer") -> list[Row]:
+    fit, certificate = answer.fit, answer.fit.certificate
+    agreed = f"{certificate.starts_agreeing} of the best ends of {certificate.starts} starts agree"
+    sure = "certain" if certificate.converged else "not certain"
+    lines: Mapping[str, object] = {
+        "formula": answer.law.relations[fit.form.relation].text,
+        "objective": f"{fit.objective.name}, {fit.value:.13g}",
+        "optimum": f"{sure}: relative gradient {certificate.gradient_norm:.1e}, {agreed}",
+        "condition number": f"{certificate.condition_number:.2g}",
+        "runs": f"{answer.runs.used} used of {answer.runs.read} read",
+        "intervals": f"{fit.spread.source}, {len(fit.draws)} refits" if len(fit.draws) else fit.spread.source,
+    }
+    return [{"what": what, "value": value} for what, value in lines.items()]
