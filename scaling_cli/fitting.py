@@ -22,7 +22,7 @@ from scaling_cli.files.tables import open_table
 from scaling_cli.fit.fits import Fit, Options, fit_form
 from scaling_cli.fit.forms import DEFAULT_FORM, Form, formula_form, preset_form, settle
 from scaling_cli.fit.objectives import DELTA, objective
-from scaling_cli.fit.predictions import Exponent, Prediction, exponents, predict
+from scaling_cli.fit.predictions import Answer, exponents, predict
 
 COLUMNS = {"N": "params", "D": "tokens", "C": "flops", "L": "loss"}
 
@@ -49,17 +49,6 @@ class Request(NamedTuple):
     bootstrap: str = "pairs"
     seed: int = 0
     at: tuple[float, ...] = ()
-
-
-class Answer(NamedTuple):
-    """A fit with the runs behind it, its exponents at the largest budget, and its predictions."""
-
-    fit: Fit
-    law: Law
-    runs: Runs
-    exponents: tuple[Exponent, ...]
-    predictions: tuple[Prediction, ...]
-    manifest: Mapping[str, object]
 
 
 def fit_runs(request: Request, *, progress: Callable[[int], None] | None = None) -> Answer:

@@ -60,7 +60,7 @@ def predict_loss(
 
 
 def compare(
-    laws: Iterable[Law | str] | str, *, flops: float | str, decades: int = 3, settings: Settings | None = None
+    laws: Iterable[Law | str] | Law | str, *, flops: float | str, decades: int = 3, settings: Settings | None = None
 ) -> list[Rung]:
     """Return each law's plans at flops, 10 flops, ... 10**decades flops, with what the next x10 buys.
 
@@ -71,7 +71,7 @@ def compare(
         settings: values of variables of some of the laws.
     """
     chosen: Sequence[Law] = (
-        load_all() if laws == "all" else [_law(law) for law in ([laws] if isinstance(laws, str) else laws)]
+        load_all() if laws == "all" else [_law(law) for law in ([laws] if isinstance(laws, str | Law) else laws)]
     )
     return climb(chosen, _number(flops, "flops"), decades, settings or {})
 

@@ -16,7 +16,7 @@ FILES = {
     if "presets" not in path.relative_to(PACKAGE).parts
 }
 FACE = "scaling_cli"
-LIBRARY = ("errors", "core", "files", "report", "fit", "library")
+LIBRARY = ("errors", "core", "files", "report", "fit", "library", "fitting")
 # what each layer may import of the package, beside itself
 ALLOWED = {
     "errors": (),
@@ -24,7 +24,8 @@ ALLOWED = {
     "fit": ("errors", "core"),
     "files": ("errors", "core"),
     "report": ("errors", "core"),
-    "library": ("errors", "core", "files", "fit"),
+    "library": ("errors", "core", "files"),
+    "fitting": ("errors", "core", "files", "fit"),  # the library's part that needs numpy and scipy
     "cli": LIBRARY,
     "__main__": ("cli",),
     FACE: ("errors", "core", "files", "fit", "library"),
@@ -48,10 +49,17 @@ def layer(name: str) -> str:
     return name.split(".")[1] if "." in name else FACE
 
 
+def _is_for_types(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
 def imports(name: str) -> set[str]:
     """Return the modules that a file imports, at its top or inside a function."""
     found: set[str] = set()
+    types_only = {id(inner) for node in ast.walk(tree(name)) if _is_for_types(node) for inner in ast.walk(node)}
     for node in ast.walk(tree(name)):
+        if id(node) in types_only:
+            continue
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):

@@ -12,7 +12,6 @@ HELP = """Compare laws along x10 budgets: what each x10 buys, and where they dis
 \b
 Example: scaling compare --flops 1e21 --decades 3 --law openai --law chinchilla
 """
-MOST_DECADES = 30
 
 
 def compare(
@@ -24,7 +23,7 @@ def compare(
     format_: options.Format = "table",
 ) -> None:
     """Climb a ladder of budgets with one or several laws."""
-    from scaling_cli.core.comparisons import climb, spreads
+    from scaling_cli.core.comparisons import MOST_DECADES, climb, spreads
     from scaling_cli.errors import InputError
     from scaling_cli.report.build import compare_report
 

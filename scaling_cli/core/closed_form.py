@@ -53,7 +53,7 @@ def power_split(
         terms = _Reader(loss_steps).two_terms(loss)
         budget = _Reader(flops_steps).monomial(flops)
         split = _solve(*terms, budget) if terms and budget else None
-    except (ArithmeticError, ValueError):
+    except (ArithmeticError, ValueError, RecursionError):
         return None  # constants beyond a double: left to the search
     usable = split is not None and 0.0 < split.prefactor < math.inf and 0.0 < split.exponent < math.inf
     return split if usable else None

@@ -15,6 +15,7 @@ from scaling_cli.errors import InputError, NoAnswer, ScalingError
 
 Answer = TypeVar("Answer", Plan, Loss)
 TEN = 10.0
+MOST_DECADES = 30
 
 
 class Rung(NamedTuple):
@@ -64,6 +65,10 @@ def predict_losses(laws: Sequence[Law], params: float, tokens: float, settings: 
 
 def climb(laws: Sequence[Law], flops: float, decades: int, settings: Settings) -> list[Rung]:
     """Return each law's plans at flops, 10 flops, ... 10**decades flops, with what the next x10 buys."""
+    if not laws:
+        raise InputError("no law is given to compare", "name one, or all")
+    if not 0 <= decades <= MOST_DECADES:
+        raise InputError(f"decades is {decades}", f"expected a whole number from 0 to {MOST_DECADES}")
     rungs: list[Rung] = []
     errors: list[ScalingError] = []
     for law, mine in zip(laws, _settings_by_law(laws, settings), strict=True):

@@ -61,6 +61,8 @@ def _value(law: Law, figure: Figure, factor: float) -> float:
 def _relation_value(law: Law, name: str, quantities: Mapping[str, float], settings: Mapping[str, float]) -> float:
     surface = Surface(law, settings)
     if name == "flops" and name not in law.relations:
+        if not {"N", "D"} <= quantities.keys():
+            raise InputError(f"{law.id}: flops need params (N) and tokens (D)")
         return float(surface.flops(quantities["N"], quantities["D"]))
     bound = bind(law, name, settings)
     known = {**quantities, **derived(surface, bound.inputs - quantities.keys(), quantities)}

@@ -8,6 +8,8 @@ from scaling_cli.core.laws import QUANTITIES, Law, names_below
 from scaling_cli.core.quantities import format_quantity
 from scaling_cli.core.sweeps import is_array
 
+SLACK = 0.005  # beyond a printed end of a range by less than this is not outside it
+
 
 def point(flops: Value, params: Value, tokens: Value, loss: Value) -> dict[str, Value]:
     """Return the quantities of an answer by letter, without those that are None."""
@@ -31,9 +33,9 @@ def range_notes(law: Law, relations: list[str], known: Mapping[str, Value]) -> t
             parts += [f"{word} of {beyond} in {value.size} answers"] if beyond else []
             continue
         kind = word if letter in QUANTITIES else "number"
-        if value > high * (1.0 + 1e-9):
+        if value > high * (1.0 + SLACK):
             parts.append(f"{word} {_times(value, high)}above {format_quantity(high, kind)}")
-        elif value < low * (1.0 - 1e-9):
+        elif value < low * (1.0 - SLACK):
             parts.append(f"{word} {_times(low, value)}below {format_quantity(low, kind)}")
     return (f"{law.id}: outside the experimented range: {', '.join(parts)}",) if parts else ()
 

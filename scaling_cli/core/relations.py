@@ -67,7 +67,10 @@ class _Binder:
 
     def bind(self, relation: Relation) -> Bound:
         """Return the relation with every name resolved."""
-        tree = self.tree_of(relation)
+        try:
+            tree = self.tree_of(relation)
+        except RecursionError as error:
+            raise InputError(f"{self.law.id}: {relation.name} rests on too long a chain of sub-formulas") from error
         return Bound(tree, self.steps, frozenset(self.inputs))
 
     def tree_of(self, relation: Relation) -> Node:

@@ -18,6 +18,7 @@ FEW_ROWS = 5  # of the rows dropped for one reason, how many are named
 SMALLEST_COUNT = 1e5
 # A uniform guess costs ln(vocabulary) nats per token, and ln(3000) = 8; trained models are far below a guess.
 LARGEST_LOSS = 8.0
+NEAR = 0.1  # from 6ND: attention and embeddings move FLOPs by a tenth; more is another way to count
 SAMPLE = 100_000  # runs that a median is taken of; sorting a million would cost more than reading them
 
 
@@ -64,7 +65,8 @@ def compute_note(columns: Mapping[str, Sequence[float]]) -> str:
     triples = zip(*(columns[name][::step] for name in COMPUTE), strict=True)
     ratios = sorted(flops / training_flops(params, tokens) for params, tokens, flops in triples)
     ratio = ratios[len(ratios) // 2]
-    return f"flops are used as given: {format_quantity(ratio, 'ratio')} x 6ND (median over the runs)"
+    hint = "" if abs(ratio - 1.0) < NEAR else "; --flops-from 6nd works them out anew"
+    return f"flops are used as given: {format_quantity(ratio, 'ratio')} x 6ND (median over the runs){hint}"
 
 
 def unit_notes(columns: Mapping[str, Sequence[float]], given: Mapping[str, str]) -> Iterator[str]:

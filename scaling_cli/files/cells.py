@@ -95,7 +95,7 @@ class Quantities:
     def require_number(self, position: int, row: int, hint: str = "") -> None:
         """Refuse a cell that is neither a number nor empty."""
         if (position, row) in self._cells.faults:
-            name, kind = self._columns.header[position], self._columns.kind(position)
+            name, kind = self._columns.header.names[position], self._columns.kind(position)
             self._fail(name, row, self._cells.faults[position, row], kind=kind, hint=hint)
 
     def refuse(self, name: str, row: int) -> NoReturn:
@@ -115,7 +115,7 @@ class Quantities:
             parse_quantity(text, kind, place)
         except InputError as error:
             message, hints = error.message, error.hints
-        raise FileError(self._columns.path, message, *hints, *filter(None, [hint]))
+        raise FileError(self._columns.header.path, message, *hints, *filter(None, [hint]))
 
 
 def _apply(function: Callable[..., float], lists: Sequence[Sequence[float]], count: int) -> list[float]:

@@ -12,6 +12,7 @@ from scaling_cli.files.sections import Section, shown
 from scaling_cli.files.values import Block, Number
 
 SCHEMA = 1
+MOST_SUB_FORMULAS = 64
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 LAW_KEYS = (
@@ -73,6 +74,8 @@ def _law(top: Section) -> Law:
         top.fail("", "has no id: expected a name such as my-law")
     coefficients = top.section("coefficients")
     let = top.section("let")
+    if len(let.block) > MOST_SUB_FORMULAS:
+        top.fail("let", f"has {len(let.block)} sub-formulas: expected at most {MOST_SUB_FORMULAS}")
     return Law(
         id=_name(top, "id"),
         aliases=tuple(_check_name(top, "aliases", alias) for alias in top.texts("aliases")),
@@ -85,7 +88,7 @@ def _law(top: Section) -> Law:
         coefficients=_coefficients(coefficients),
         digits=_digits(coefficients),
         let={name: _formula(let, name) for name in let},
-        relations={name: _relation(relations, name) for name in relations},
+        relations={name: _relation(relations, name, top.section("variables"), coefficients) for name in relations},
         frontier=_frontier(top, relations),
         figures=tuple(_figure(section, top) for section in top.sections("checks")),
         notes=top.texts("notes"),
@@ -148,7 +151,7 @@ def _formula(section: Section, key: str) -> Formula:
         section.fail(key, f"(formula) {error}")
 
 
-def _relation(relations: Section, name: str) -> Relation:
+def _relation(relations: Section, name: str, variables: Section, shared: Section) -> Relation:
     _check_word(relations, name)
     section = relations.section(name).allow(RELATION_KEYS)
     coefficients = section.section("coefficients")
@@ -156,15 +159,18 @@ def _relation(relations: Section, name: str) -> Relation:
     if status and status not in STATUSES:
         section.fail("status", f"is {status!r}: expected one of {', '.join(STATUSES)}")
     valid = section.section("valid")
+    for key in valid:
+        if key not in QUANTITIES and key not in variables:
+            valid.fail(key, f"is neither one of {', '.join(QUANTITIES)} nor a variable of this law")
     return Relation(
         name=name,
-        formula=_minimum(section) if "minimise" in section else _required_formula(section),
+        formula=_minimum(section) if "minimise" in section or "over" in section else _required_formula(section),
         coefficients=_coefficients(coefficients),
         digits=_digits(coefficients),
         status=status,
         where=section.text("where"),
         valid={key: valid.interval(key) for key in valid},
-        uncertainty=_uncertainty(section.section("uncertainty")),
+        uncertainty=_uncertainty(section.section("uncertainty"), [*shared, *coefficients]),
         unit=section.text("unit"),
         meaning=section.text("meaning"),
         gives=section.text("gives"),
@@ -180,8 +186,11 @@ def _required_formula(section: Section) -> Formula:
 
 def _minimum(section: Section) -> Minimum:
     over = section.section("over")
-    if "formula" in section or len(over.block) != 1:
-        section.fail("minimise", "stands with over: {name: [low, high]} and without a formula")
+    if "formula" in section or "minimise" not in section or len(over.block) != 1:
+        section.fail(
+            "over" if "minimise" not in section else "minimise",
+            "stands with over: {name: [low, high]} and without a formula",
+        )
     (name,) = over
     low, high = over.interval(name)
     if not 0.0 < low < high:
@@ -189,11 +198,15 @@ def _minimum(section: Section) -> Minimum:
     return Minimum(_formula(section, "minimise"), name, low, high)
 
 
-def _uncertainty(section: Section) -> dict[str, object]:
+def _uncertainty(section: Section, names: list[str]) -> dict[str, object]:
     section.allow(("level", "intervals", "standard_errors", "covariance", "draws"))
     found: dict[str, object] = {}
     if "level" in section:
         found["level"] = section.number("level")
+    for key in ("intervals", "standard_errors"):
+        for name in section.section(key):
+            if name not in names:
+                section.section(key).fail(name, "is no coefficient of this relation")
     if "intervals" in section:
         intervals = section.section("intervals")
         found["intervals"] = {name: intervals.interval(name) for name in intervals}

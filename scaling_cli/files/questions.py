@@ -39,7 +39,7 @@ class Question:
         self.labels = {name: columns.column(name) for name in texts}
         self._define_rest()
         self.beside = tuple(name for name in columns.definitions if name not in self.names)
-        self.states = columns.find("state", "status")
+        self.states = columns.header.find("state", "status")
 
     def kinds(self) -> dict[int, str]:
         """Return the columns to be read as numbers, and the kind of quantity in each."""

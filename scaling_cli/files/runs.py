@@ -8,6 +8,7 @@ from scaling_cli.core.runs import COMPUTE, ROLES, Runs, compute_note, first_bad,
 from scaling_cli.errors import FileError, InputError
 from scaling_cli.files.cells import Cells, Quantities
 from scaling_cli.files.columns import Columns
+from scaling_cli.files.headers import Header
 from scaling_cli.files.questions import Question
 from scaling_cli.files.sections import shown
 from scaling_cli.files.selection import OUTSIDE, Selection
@@ -49,15 +50,15 @@ def read_runs(
     if flops_from.lower() not in ("", "6nd"):
         raise InputError(f"--flops-from is {shown(flops_from)}", "expected 6nd; without it flops are taken as given")
     with open_table(path) as table:
-        meaning = Columns(table.path, table.header, columns or {}, recompute=bool(flops_from))
+        meaning = Columns(Header(table.path, table.header), columns or {}, recompute=bool(flops_from))
         question = Question(meaning, needed, extra, where=where, group=group)
         cells = Cells(table, question.kinds(), {*question.labels.values(), *question.states})
         sha256 = table.sha256()
     if not len(cells):
-        raise FileError(meaning.path, "has no rows below its header", "expected one row for each training run")
+        raise FileError(table.path, "has no rows below its header", "expected one row for each training run")
     quantities = Quantities(meaning, cells)
     selection = Selection(question, cells, quantities)
-    _require_rows(selection, meaning.path)
+    _require_rows(selection, table.path)
     numbers = _numbers(question, quantities, selection.rows)
     return Runs(
         columns=numbers,
@@ -96,7 +97,9 @@ def _texts(question: Question, cells: Cells, rows: Sequence[int]) -> dict[str, l
     texts = {name: _pick(cells.texts[position], rows) for name, position in question.labels.items()}
     if "" in texts.get(question.group, ()):
         row = rows[texts[question.group].index("")] + 1
-        raise FileError(question.columns.path, f"row {row}: {shown(question.group)} is empty", "expected a group")
+        raise FileError(
+            question.columns.header.path, f"row {row}: {shown(question.group)} is empty", "expected a group"
+        )
     return texts
 
 
@@ -106,11 +109,10 @@ def _pick(values: list[_Cell], rows: Sequence[int]) -> list[_Cell]:
 
 def _notes(question: Question, selection: Selection, cells: Cells, numbers: Mapping[str, list[float]]) -> Iterator[str]:
     columns, rows = question.columns, selection.rows
-    for dropped in selection.dropped:
-        if dropped.reason != OUTSIDE:
-            yield str(dropped)
-        elif question.condition:
-            yield f"{len(cells) - dropped.count} of {len(cells)} rows satisfy {question.condition.text}"
+    if question.condition:
+        outside = sum(dropped.count for dropped in selection.dropped if dropped.reason == OUTSIDE)
+        yield f"{len(cells) - outside} of {len(cells)} rows satisfy {question.condition.text}"
+    yield from (str(dropped) for dropped in selection.dropped if dropped.reason != OUTSIDE)
     yield from _origins(columns, numbers)
     for name in question.beside:
         if name not in numbers:
@@ -121,14 +123,14 @@ def _notes(question: Question, selection: Selection, cells: Cells, numbers: Mapp
     yield from unit_notes(numbers, given)
     yield from replicate_note(numbers, [name for name in question.names if name != question.target])
     for position in question.states:
-        yield from _unfinished(columns.header[position], _pick(cells.texts[position], rows))
+        yield from _unfinished(columns.header.names[position], _pick(cells.texts[position], rows))
 
 
 def _origins(columns: Columns, numbers: Mapping[str, list[float]]) -> Iterator[str]:
     """Say which columns have been taken for what, and what has been worked out."""
     for role, position in columns.sources.items():
-        if role in numbers and role not in columns.chosen and columns.header[position] != role:
-            yield f"{role}: column {shown(columns.header[position])}"
+        if role in numbers and role not in columns.chosen and columns.header.names[position] != role:
+            yield f"{role}: column {shown(columns.header.names[position])}"
     for name in columns.derived:
         if name in numbers:
             others = " and ".join(other for other in COMPUTE if other != name)

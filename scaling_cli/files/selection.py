@@ -74,5 +74,5 @@ def _outside(condition: Condition, question: Question, *, cells: Cells, quantiti
             if not condition.holds(dict(zip(names, values, strict=True))):
                 out.append(row)
         except FormulaError as error:
-            raise FileError(columns.path, f"row {row + 1}: --where {error}") from None
+            raise FileError(columns.header.path, f"row {row + 1}: --where {error}") from None
     return out

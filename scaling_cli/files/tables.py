@@ -18,6 +18,7 @@ from scaling_cli.files.streams import open_text
 Cell = str | int | float
 
 MAX_BYTES = 2**30  # of a table
+MAX_COLUMNS = 10_000
 BLOCK = 256  # with more at a time, Python's garbage collector looks at each of them
 EXAMPLE = "params,tokens,loss"
 
@@ -80,7 +81,9 @@ def _delimited(text: TextIO, first: str, path: str) -> tuple[tuple[str, ...], Ca
 
 
 def _check_header(header: Sequence[str], path: str) -> None:
-    """Refuse a header that is a row of numbers, or that has a name twice."""
+    """Refuse a header that is a row of numbers, or that has a name twice, or far too many."""
+    if len(header) > MAX_COLUMNS:
+        raise FileError(path, f"has {len(header)} columns", f"expected at most {MAX_COLUMNS}")
     numbers = [name for name in header if _is_number(name)]
     if len(numbers) * 2 > len(header):
         raise FileError(path, f"has no header: its first line begins {shown(header[0])}", f"expected such as {EXAMPLE}")
@@ -150,6 +153,7 @@ def _json_lines(lines: Iterator[tuple[int, str]], path: str) -> tuple[tuple[str,
             rows.append(_object(line, path, number))
             names.update(dict.fromkeys(rows[-1]))
     header = tuple(names)
+    _check_header(header, path)
 
     def read(wanted: Sequence[int]) -> Iterator[Block]:
         for start in range(0, len(rows), BLOCK):
@@ -167,7 +171,7 @@ def _object(line: str, path: str, number: int) -> dict[str, Cell]:
         value = None
     if not isinstance(value, dict):
         hint = 'expected JSON Lines, an object for each run on its line: {"params": 7e9, "tokens": 1.4e12, "loss": 2.1}'
-        raise FileError(path, "is not a JSON object", hint, line=number)
+        raise FileError(path, "is not a JSON object", hint, "from an array: jq -c '.[]' runs.json", line=number)
     return value
 
 

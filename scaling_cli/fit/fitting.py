@@ -1,6 +1,5 @@
 """From a problem to its exact optimum, with a certificate that it is one."""
 
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,7 +8,7 @@ from scaling_cli.core.formulas import Node
 from scaling_cli.errors import NoAnswer
 from scaling_cli.fit.objectives import Objective
 from scaling_cli.fit.problems import Problem
-from scaling_cli.fit.solve import CONVERGED, Slopes, descend, polish_squares, slopes
+from scaling_cli.fit.solve import CONVERGED, Optimum, Slopes, descend, polish_squares, slopes
 from scaling_cli.fit.starts import starting_points
 
 Array = Any
@@ -18,6 +17,8 @@ FINALISTS = 6
 STEPS = 200
 SAME = 1e-9  # relative difference of two objectives that are the same
 LARGEST_CONDITION = 1e13
+EXACT = 1e-12  # residual, relative to the target, of a fit without noise
+MUCH_NEARER = 0.99  # of a distance: below it two equal ends are two points
 
 
 class Certificate(NamedTuple):
@@ -69,7 +70,7 @@ def fit_point(
             optimum = optimum._replace(inner=inner, value=objective.value(problem.residuals(inner), weights))
     if optimum is None or not np.isfinite(optimum.value).any():
         raise NoAnswer("no start leads to a finite objective", "give --start NAME=VALUE near the answer")
-    best = int(np.nanargmin(optimum.value))
+    best = _best(optimum, problem.starts)
     return _certified(problem, objective, optimum.inner, best, weights, delta=delta, starts=starts)
 
 
@@ -82,6 +83,16 @@ def _finalists(problem: Problem, objective: Objective, points: Array, weights: A
     return rough.inner[order[:FINALISTS]]
 
 
+def _best(optimum: Optimum, start: Array) -> int:
+    """Return the lowest end; of equal ones, such as two terms exchanged, the one clearly nearer to the given start."""
+    values = np.where(np.isfinite(optimum.value), optimum.value, np.inf)
+    least = int(values.argmin())
+    equal = np.flatnonzero(values <= values[least] + SAME * max(abs(values[least]), 1e-300))
+    far = (np.abs(optimum.inner - start) / np.maximum(np.abs(start), 1e-300)).sum(axis=1)
+    nearest = int(equal[far[equal].argmin()])
+    return nearest if far[nearest] < MUCH_NEARER * far[least] else least
+
+
 def _certified(
     problem: Problem, objective: Objective, inner: Array, best: int, weights: Array, *, delta: float, starts: int
 ) -> PointFit:
@@ -89,12 +100,13 @@ def _certified(
     residuals = problem.residuals(point)
     value = float(objective.value(residuals, weights)[0])
     values = objective.value(problem.residuals(inner), weights)
-    agreeing = int((np.abs(values - value) <= SAME * max(abs(value), 1e-300)).sum())
+    smallest = np.full(problem.size, EXACT * max(1.0, float(np.abs(problem.target).max())))
+    exact = float(objective.value(smallest, weights))
+    agreeing = int((np.abs(values - value) <= max(SAME * value, exact)).sum())
     at = slopes(problem, objective, point, weights, delta=delta, curvature=problem.curvature(point))
     norm = float(at.relative[0])
-    exact_fit = math.sqrt(value / problem.size) < 1e-12 * max(1.0, float(np.abs(problem.target).max()))
     certificate = Certificate(
-        bool(norm <= CONVERGED or exact_fit), norm, starts, agreeing, condition_number(at.gauss_newton[0])
+        bool(norm <= CONVERGED or value <= exact), norm, starts, agreeing, condition_number(at.gauss_newton[0])
     )
     return PointFit(point[0], problem.outer(point)[0], value, residuals[0], at, certificate)
 

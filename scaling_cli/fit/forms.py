@@ -29,7 +29,7 @@ class Form(NamedTuple):
 
 
 def preset_form(law: Law, columns: Sequence[str], *, relation: str = "loss") -> Form:
-    """Return a preset's loss with all its coefficients free and positive, starting from the published ones.
+    """Return a preset's loss with all its coefficients free, starting from the published ones and keeping their sign.
 
     Args:
         law: the preset, or a form without constants.
@@ -45,7 +45,8 @@ def preset_form(law: Law, columns: Sequence[str], *, relation: str = "loss") -> 
     tree = _Expander(law, coefficients, columns).relation(mine)
     in_tree = set(names_in(tree))
     used = [name for name in coefficients if name in in_tree]
-    free = [Coefficient(name, coefficients[name] or DEFAULT_START, positive=True) for name in used]
+    starts = [coefficients[name] or DEFAULT_START for name in used]
+    free = [Coefficient(name, start, positive=start > 0.0) for name, start in zip(used, starts, strict=True)]
     return Form(law.id, tree, tuple(free), {}, law, relation)
 
 

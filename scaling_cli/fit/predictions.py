@@ -1,11 +1,13 @@
 """What a fitted law says of budgets, with intervals: ask every refit the same question."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from scaling_cli.core.laws import Law
 from scaling_cli.core.plans import Planner
+from scaling_cli.core.runs import Runs
 from scaling_cli.errors import InputError, NoAnswer
 from scaling_cli.fit.fits import Fit, fitted_law
 from scaling_cli.fit.uncertainty import LEVEL
@@ -38,6 +40,17 @@ class Exponent(NamedTuple):
     value: float
     low: float | None
     high: float | None
+
+
+class Answer(NamedTuple):
+    """A fit with the runs behind it, its exponents at the largest budget, and its predictions."""
+
+    fit: Fit
+    law: Law
+    runs: Runs
+    exponents: tuple[Exponent, ...]
+    predictions: tuple[Prediction, ...]
+    manifest: Mapping[str, object]
 
 
 def predict(fit: Fit, budgets: Sequence[float], *, seed: int, level: float = LEVEL) -> list[Prediction]:

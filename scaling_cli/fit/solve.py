@@ -10,6 +10,7 @@ from scaling_cli.fit.problems import Problem
 Array = Any
 CONVERGED = 1e-9  # largest gradient, relative to the sum of its terms' sizes
 LARGEST_DAMPING = 1e12
+IDLE = 3  # steps without progress after which a fit has reached its last digit
 
 
 class Optimum(NamedTuple):
@@ -87,6 +88,7 @@ def descend(
     """
     inner = inner.copy()
     damping = np.full(len(inner), 1e-3)
+    idle = np.zeros(len(inner), dtype=int)
     active = np.arange(len(inner))
     found = _at(problem, objective, inner, weights, delta, exact)
     value, relative = found.value.copy(), found.relative.copy()
@@ -100,13 +102,20 @@ def descend(
         inner[active[better]] = trial[better]
         value[active[better]], relative[active[better]] = after.value[better], after.relative[better]
         damping[active] = np.where(better, damping[active] * 0.1, damping[active] * 10.0)
+        idle[active] = np.where(_progress(found, after), 0, idle[active] + (better | (found.relative <= CONVERGED)))
         found = Slopes(*(np.where(_like(better, a), a, b) for a, b in zip(after, found, strict=True)))
-        going = (found.relative > CONVERGED * 1e-3) & (damping[active] < LARGEST_DAMPING)
+        going = (found.relative > CONVERGED * 1e-3) & (damping[active] < LARGEST_DAMPING) & (idle[active] < IDLE)
         active = active[going]
         if not active.size:
             break
         found = Slopes(*(part[going] for part in found))
     return Optimum(inner, value, relative)
+
+
+def _progress(before: Slopes, after: Slopes) -> Array:
+    """Return which fits a step has brought lower by more than rounding, or whose gradient it has halved."""
+    with np.errstate(all="ignore"):
+        return (after.value < before.value - 1e-14 * np.abs(before.value)) | (after.relative < 0.5 * before.relative)
 
 
 def _at(
@@ -137,7 +146,7 @@ def polish_squares(problem: Problem, inner: Array, weights: Array, *, steps: int
     residuals, jacobian = problem.jacobian(best)
     root = np.sqrt(weights)
     value = float(((root * residuals) ** 2).sum())
-    for _ in range(steps):
+    for _ in range(steps if np.isfinite(jacobian).all() else 0):
         matrix = (jacobian[0] * root).T
         scale = np.maximum(np.linalg.norm(matrix, axis=0), 1e-300)
         left, singular, right = np.linalg.svd(matrix / scale, full_matrices=False)
@@ -145,7 +154,7 @@ def polish_squares(problem: Problem, inner: Array, weights: Array, *, steps: int
         trial = best - (right.T @ along) / scale
         after = problem.jacobian(trial)
         changed = float(((root * after[0]) ** 2).sum())
-        if not changed <= value:
+        if not (changed <= value and np.isfinite(after[1]).all()):
             damping = max(10.0 * damping, 1e-16)
             if damping > 1.0:
                 break

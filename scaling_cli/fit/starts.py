@@ -10,6 +10,7 @@ from scaling_cli.fit.problems import Problem
 
 Array = Any
 SPREAD = 0.5  # standard deviation of the logarithm of a positive coefficient around its start
+DECADES = (0.0, -1.0, 0.0, -2.0, 0.0, 1.0, -4.0, 0.0)  # by which random starts of free coefficients are moved together
 SMALLEST_SHARE = 1e-3  # of the target: what a positive linear coefficient contributes at least
 
 
@@ -27,8 +28,8 @@ def starting_points(problem: Problem, tree: Node, count: int, seed: int) -> Arra
     noise = rng.standard_normal((count, given.size))
     noise[0] = 0.0
     positive = np.array([coefficient.positive for coefficient in problem.coefficients])
-    scale = np.where(positive, SPREAD, SPREAD * np.abs(given))
-    points = given + scale * noise
+    units = 10.0 ** np.resize(DECADES, count)[:, None]  # a wrong unit of the data moves all of them alike
+    points = np.where(positive, given + SPREAD * noise, given * (1.0 + SPREAD * noise) * units)
     linear = linear_names(tree, problem.names)
     if linear:
         solved = [_with_linear(problem, point, linear) for point in points]

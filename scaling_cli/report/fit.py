@@ -7,7 +7,7 @@ from scaling_cli.report.catalogue import law_object
 from scaling_cli.report.report import Column, Report, Row, Table
 
 if TYPE_CHECKING:
-    from scaling_cli.fitting import Answer
+    from scaling_cli.fit.predictions import Answer
 
 COEFFICIENTS = [
     Column("name", "coefficient"),

@@ -731,7 +731,7 @@ def complete(words: str) -> Ran:
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
-        ("scaling ", ["plan", "loss", "compare", "laws"]),
+        ("scaling ", ["plan", "loss", "compare", "laws", "fit"]),
         ("scaling plan --law chin", ["chinchilla", "chinchilla-parametric"]),
         ("scaling compare -l kap", ["kaplan", "kaplan-2020"]),
         ("scaling loss --law al", ["all"]),

@@ -112,12 +112,21 @@ def test_a_second_optimum_nearby_is_no_note() -> None:
         assert bool(plan.notes) == noted
 
 
-def test_elements_without_an_answer_are_counted() -> None:
-    """NaN in an array is said in a note, with how many."""
-    plan = Planner(load_law("besiroglu-2024")).plan({"loss": np.array([1.0, 1.8, 2.0, 2.5])})
-    assert np.isnan(plan.flops).sum() == 2
-    assert any("2 of 4" in note or "2 in 4" in note for note in plan.notes)
-    assert not any(
-        " of 2" in n or " in 2" in n
-        for n in Planner(load_law("besiroglu-2024")).plan({"loss": np.array([2.0, 2.5])}).notes
-    )
+@pytest.mark.parametrize(
+    "known",
+    [
+        {"loss": [1.0, 1.8, 2.0, 2.5]},
+        {"params": [1e9, 1e9, 1e9, 1e9], "loss": [1.0, 1.8, 2.5, 3.0]},
+        {"flops": [1e21, 1e21, 1e21, 1e21], "loss": [1.0, 1.8, 2.5, 3.0]},
+        {"tokens": [1e-250, 1e250, 1e10, 1e11]},
+    ],
+    ids=lambda known: "-".join(known),
+)
+def test_elements_without_an_answer_are_counted(known: dict[str, list[float]]) -> None:
+    """NaN in an array is said in a note, with how many; where there is none, nothing is said."""
+    it = Planner(load_law("besiroglu-2024"))
+    plan = it.plan({name: np.array(values) for name, values in known.items()})
+    assert sum(np.isnan(plan.params * plan.tokens * plan.flops * plan.loss)) == 2
+    assert [note for note in plan.notes if "2 of 4" in note or "2 in 4" in note]
+    fine = it.plan({name: np.array(values[2:]) for name, values in known.items()})
+    assert not [note for note in fine.notes if " of 2" in note or " in 2" in note]

@@ -2,7 +2,6 @@
 
 import copy
 import json
-import time
 
 import pytest
 import yaml
@@ -216,10 +215,8 @@ REFUSED = {
 @pytest.mark.usefixtures("loader")
 class TestRefusals:
     @pytest.mark.parametrize(("text", "words", "line"), REFUSED.values(), ids=REFUSED)
-    def test_message_names_file_line_and_fault_soon(self, text: str, words: str, line: int | None) -> None:
-        start = time.perf_counter()
+    def test_message_names_file_line_and_fault(self, text: str, words: str, line: int | None) -> None:
         error = refusal(text)
-        assert time.perf_counter() - start < 2
         assert str(error).startswith("law.yaml")
         assert words in str(error)
         if line is not None:
@@ -347,16 +344,6 @@ def test_a_number_survives_copying() -> None:
     number = copy.deepcopy(scalar("1.690"))
     assert isinstance(number, Number)
     assert (number, number.text) == (1.69, "1.690")
-
-
-def test_a_hundred_lines_take_a_few_milliseconds() -> None:
-    text = "".join(f"key{i}: {{E: 1.69, formula: 'E + A'}}\n" for i in range(100))
-    seconds = []
-    for _ in range(20):
-        start = time.perf_counter()
-        parse_yaml(text, "law.yaml")
-        seconds.append(time.perf_counter() - start)
-    assert min(seconds) < (0.02 if hasattr(yaml, "CLoader") else 0.2)
 
 
 # pieces of YAML, so that chance finds more than syntax errors

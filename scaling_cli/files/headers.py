@@ -1,0 +1,137 @@
+"""The column names of a run table: which column a word means, and the usual names of params, tokens, flops and loss."""
+
+import re
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import NoReturn
+
+from scaling_cli.core.runs import COMPUTE
+from scaling_cli.errors import FileError
+from scaling_cli.files.sections import shown
+
+# the second are taken only where none of the usual is there: another count, another loss, letters that mean many things
+_USUAL, _SECOND = 0, 1
+_NAMES = {
+    (_USUAL, "params"): (
+        "params N n_params num_params parameters model_size size param params_count param_count n_parameters "
+        "num_parameters model_params model_parameters total_params total_parameters params_total trainable_params"
+    ),
+    (_USUAL, "tokens"): (
+        "tokens D n_tokens num_tokens tokens_seen token_count total_tokens train_tokens training_tokens tokens_trained "
+        "num_tokens_seen tokens_processed consumed_tokens seen_tokens num_input_tokens_seen"
+    ),
+    (_USUAL, "flops"): (
+        "flops C train_flops total_flops compute flop n_flops num_flops training_flops total_training_flops total_flos "
+        "train/total_flos train_compute training_compute total_compute"
+    ),
+    (_USUAL, "loss"): (
+        "loss L val_loss eval_loss test_loss valid_loss validation_loss dev_loss heldout_loss final_loss "
+        "final_val_loss final_validation_loss final_eval_loss final_test_loss val_loss_final validation_loss_final "
+        "eval_loss_final loss_val loss_valid loss_validation loss_eval loss_test loss_final"
+    ),
+    (_SECOND, "params"): (
+        "non_embedding_params params_non_embedding non_embedding_parameters parameters_non_embedding non_embed_params n"
+    ),
+    (_SECOND, "tokens"): "d",
+    (_SECOND, "flops"): "c",
+    (_SECOND, "loss"): "train_loss training_loss loss_train final_train_loss train_loss_final l",
+}
+_PREFIX = re.compile(r"(?:config|params|metrics|summary)[./](?=.)", re.IGNORECASE)  # of W&B and of MLflow exports
+_CHARTED = re.compile(r" - .*__(MIN|MAX)$")
+_LISTED = 20  # columns named in a message
+
+
+class Header:
+    """The column names of a table.
+
+    Args:
+        path: the table, for messages.
+        names: its column names, in order.
+
+    Raises: FileError for the file that a chart of W&B exports: steps down, runs across, no params.
+    """
+
+    def __init__(self, path: str, names: Sequence[str]) -> None:
+        self.path = path
+        self.names = names
+        self._letters = [_letters(name) for name in names]
+        self._bare = [_letters(_PREFIX.sub("", name, count=1)) for name in names]
+        self._refuse_chart()
+
+    def position(self, name: str) -> int | None:
+        """Return the column that a name means, by its text or else by its letters; None if there is none.
+
+        Raises: FileError if it could be one of several.
+        """
+        if name in self.names:
+            return self.names.index(name)
+        letters = _letters(name)
+        pairs = enumerate(zip(self._letters, self._bare, strict=True))
+        found = [i for i, both in pairs if letters and letters in both]
+        return self._only(found, name) if found else None
+
+    def recognised(self, role: str) -> int | None:
+        """Return the column that a usual name gives a role; None if there is none.
+
+        Raises: FileError if it could be one of several.
+        """
+        for rank in (_USUAL, _SECOND):
+            found = [i for i, letters in enumerate(self._bare) if _KNOWN.get(letters) == (role, rank)]
+            if found:
+                return self._only(found, role)
+        return None
+
+    def find(self, *words: str) -> list[int]:
+        """Return the columns that bear one of the words, if any."""
+        return [i for i, letters in enumerate(self._bare) if letters in words]
+
+    def fail_missing(self, name: str) -> NoReturn:
+        """Raise the FileError for a column that is not there."""
+        role = usual_role(name)
+        close = [column for column in self.names if role and role in _letters(column)]
+        close = (close or get_close_matches(name, self.names, n=1))[:3]
+        hints = [f"is it {' or '.join(map(shown, close))}?"] if close else []
+        if role:
+            usual = ", ".join(_NAMES[_USUAL, role].split()[:5])
+            hints.append(f"expected one named {usual} ..., or say which it is: --columns {role}=NAME")
+        if role in COMPUTE:
+            hints.append("of params, tokens and flops any two are enough: C = 6ND gives the third")
+        listed = ", ".join(map(shown, filter(None, self.names[:_LISTED])))
+        more = ", ..." if len(self.names) > _LISTED else ""
+        what = f"for {name}" if role else shown(name)
+        raise FileError(self.path, f"has no column {what}", *hints, f"its columns: {listed}{more}")
+
+    def _only(self, found: Sequence[int], name: str) -> int:
+        if len(found) > 1:
+            names = [self.names[i] for i in found]
+            example = names[0] if names[0].isprintable() else "NAME"
+            problem = f"{name} could be {' or '.join(map(shown, names))}"
+            raise FileError(self.path, problem, f"say which it is: --columns {name}={example}")
+        return found[0]
+
+    def _refuse_chart(self) -> None:
+        charted = list(filter(_CHARTED.search, self.names)) or self.names[1:]
+        if charted and all(" - " in name for name in charted):
+            raise FileError(
+                self.path,
+                f"is a W&B chart export, with columns such as {shown(charted[0])}: it has no params",
+                "expected one row for each run: in the runs table of the W&B project, choose Export, CSV",
+            )
+
+
+def usual_role(name: str) -> str:
+    """Return the role that a usual name has; '' for any other name.
+
+    >>> usual_role("Model Size"), usual_role("valid/loss"), usual_role("learning_rate")
+    ('params', 'loss', '')
+    """
+    return _KNOWN.get(_letters(name), ("", _USUAL))[0]
+
+
+def _letters(name: str) -> str:
+    """Return a name in lower case without blanks and punctuation; a single capital stays one."""
+    letters = re.sub(r"[\W_]+", "", name)
+    return letters if len(letters) == 1 else letters.casefold()
+
+
+_KNOWN = {_letters(name): (role, rank) for (rank, role), names in _NAMES.items() for name in names.split()}

@@ -1,0 +1,71 @@
+"""Runs without noise give the law behind them back, to nine digits, from starts that are not it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from scaling_cli.core.formulas import compile_tree, names_in
+from scaling_cli.files.catalogue import load_law
+from scaling_cli.fit.fits import Fit
+from scaling_cli.fit.forms import Form, formula_form, preset_form
+
+Solve = Callable[..., Fit]
+DIGITS = 1e-9
+PRESETS = [
+    "hoffmann-2022-approach-3-rounded", "besiroglu-2024", "kaplan-2020", "busbridge-2025", "gadre-2024-c4",
+    "krajewski-2024-dense",
+]  # fmt: skip
+FORMULAS = {  # without and with a floor; a power law of the budget; tied exponents; a saturating curve
+    "a * N**-b": {"a": 12.0, "b": 0.09},
+    "E + a * N**-b": {"E": 1.7, "a": 30.0, "b": 0.21},
+    "E + (Cc / C)**aC": {"E": 1.5, "Cc": 3e8, "aC": 0.05},
+    "E + A / N**alpha + B / D**alpha": {"E": 1.8, "A": 400.0, "alpha": 0.35, "B": 1500.0},
+}
+
+
+def scattered(count: int = 40) -> dict[str, Any]:
+    rng = np.random.default_rng(0)
+    params, tokens = 10.0 ** rng.uniform(7.5, 10.0, count), 10.0 ** rng.uniform(9.0, 11.5, count)
+    unique = tokens / np.maximum(1.0, 10.0 ** rng.uniform(-0.5, 1.5, count))
+    return {"N": params, "D": tokens, "C": 6.0 * params * tokens, "U": unique}
+
+
+def moved(form: Form) -> dict[str, float]:
+    """Return coefficients up to a tenth off the form's starts."""
+    return {c.name: c.start * (1.0 + 0.1 * np.sin(7.0 * i + 1.0)) for i, c in enumerate(form.free)}
+
+
+def assert_recovered(form: Form, truth: dict[str, float], name: str, fit: Solve) -> None:
+    columns = {key: values for key, values in scattered().items() if key in names_in(form.tree)}
+    loss = compile_tree(form.tree)({**columns, **truth})
+    found = fit(form, {**columns, "L": loss}, name)
+    assert dict(zip(found.names, found.values, strict=True)) == pytest.approx(truth, rel=DIGITS)
+    assert found.certificate.converged
+
+
+@pytest.mark.parametrize("name", ["huber-log", "ls"])
+@pytest.mark.parametrize("law", PRESETS)
+def test_preset_forms(law: str, name: str, fit: Solve) -> None:
+    form = preset_form(load_law(law), ["N", "D"])
+    assert_recovered(form, moved(form), name, fit)
+
+
+def test_repeated_data_with_unique_tokens(fit: Solve) -> None:
+    form = preset_form(load_law("muennighoff-2023"), ["N", "D", "U"])
+    assert "U" in names_in(form.tree)
+    assert_recovered(form, moved(form), "huber-log", fit)
+
+
+@pytest.mark.parametrize("name", ["huber-log", "ls-log", "lad-log", "ls"])
+@pytest.mark.parametrize("text", FORMULAS)
+def test_formulas(text: str, name: str, fit: Solve) -> None:
+    form = formula_form(text, ["N", "D", "C"], positive=[], target="loss")
+    assert_recovered(form, FORMULAS[text], name, fit)
+
+
+def test_a_coefficient_published_below_zero_stays_free() -> None:
+    law = load_law("abnar-2025")
+    (negative,) = [c for c in preset_form(law, ["N", "D"]).free if c.start < 0.0]
+    assert not negative.positive
