@@ -29,7 +29,7 @@ class Cells:
         hashes: of each whole row.
     """
 
-    def __init__(self, table: Table, kinds: Mapping[int, str], labels: Collection[int]) -> None:
+    def __init__(self, table: Table, kinds: Mapping[int, str], *, labels: Collection[int]) -> None:
         self.numbers: dict[int, list[float]] = {position: [] for position in kinds}
         self.texts: dict[int, list[str]] = {position: [] for position in labels}
         self.faults: dict[tuple[int, int], str] = {}
@@ -38,7 +38,7 @@ class Cells:
         for block in table.read(wanted):
             for position, cells in zip(wanted, block.columns, strict=True):
                 if position in kinds:
-                    self.numbers[position] += self._numbers(cells, position, kinds[position])
+                    self.numbers[position] += self._numbers(cells, position, kind=kinds[position])
                 if position in labels:
                     self.texts[position] += [sys.intern(str(cell).strip()) for cell in cells]
             self.hashes.extend(block.hashes)
@@ -46,13 +46,16 @@ class Cells:
     def __len__(self) -> int:
         return len(self.hashes)
 
-    def _numbers(self, cells: Sequence[Cell], position: int, kind: str) -> list[float]:
+    def _numbers(self, cells: Sequence[Cell], position: int, *, kind: str) -> list[float]:
         try:
             return list(map(float, cells))
         except (ValueError, OverflowError):
-            return [self._number(str(cell).strip(), kind, (position, row)) for row, cell in enumerate(cells, len(self))]
+            places = ((position, row) for row in range(len(self), len(self) + len(cells)))
+            return [
+                self._number(str(cell).strip(), kind, place=place) for cell, place in zip(cells, places, strict=True)
+            ]
 
-    def _number(self, text: str, kind: str, place: tuple[int, int]) -> float:
+    def _number(self, text: str, kind: str, *, place: tuple[int, int]) -> float:
         with contextlib.suppress(ValueError):
             return float(text)
         if text.lower() not in MISSING:
@@ -77,7 +80,7 @@ class Quantities:
         self._values: dict[Key, list[float]] = {position: values for position, values in cells.numbers.items()}
         for name, (inputs, function) in columns.definitions.items():
             lists = [self._values[key] for key in inputs]
-            self._values[name] = lists[0] if function is None else _apply(function, lists, len(cells))
+            self._values[name] = lists[0] if function is None else _apply(function, lists, count=len(cells))
 
     def __getitem__(self, key: Key) -> list[float]:
         return self._values[key]
@@ -96,7 +99,7 @@ class Quantities:
         """Refuse a cell that is neither a number nor empty."""
         if (position, row) in self._cells.faults:
             name, kind = self._columns.header.names[position], self._columns.kind(position)
-            self._fail(name, row, self._cells.faults[position, row], kind=kind, hint=hint)
+            self._fail(name, row, text=self._cells.faults[position, row], kind=kind, hint=hint)
 
     def refuse(self, name: str, row: int) -> NoReturn:
         """Raise the FileError for a quantity that has no value, or one that cannot be, in a row."""
@@ -105,9 +108,9 @@ class Quantities:
         text = "" if math.isnan(value) and self._columns.is_plain(name) else f"{value:.9g}"
         kind = name if name in ROLES else "number"
         hint = f'--where "{name} > 0" leaves out the rows that have none' if name in ROLES else ""
-        self._fail(name, row, text, kind=kind, hint=hint)
+        self._fail(name, row, text=text, kind=kind, hint=hint)
 
-    def _fail(self, name: str, row: int, text: str, *, kind: str, hint: str) -> NoReturn:
+    def _fail(self, name: str, row: int, *, text: str, kind: str, hint: str) -> NoReturn:
         place = f"row {row + 1}: {name if name.isidentifier() else shown(name)}"
         hints: tuple[str, ...] = ()
         message = f"{place} is {text}"
@@ -118,7 +121,7 @@ class Quantities:
         raise FileError(self._columns.header.path, message, *hints, *filter(None, [hint]))
 
 
-def _apply(function: Callable[..., float], lists: Sequence[Sequence[float]], count: int) -> list[float]:
+def _apply(function: Callable[..., float], lists: Sequence[Sequence[float]], *, count: int) -> list[float]:
     """Return a function of columns as a column; NaN where it has no value."""
     if not lists:
         return [function()] * count

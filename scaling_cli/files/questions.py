@@ -23,7 +23,7 @@ class Question:
     """
 
     def __init__(
-        self, columns: Columns, needed: Sequence[str], extra: Sequence[str], *, where: str, group: str
+        self, columns: Columns, needed: Sequence[str], *, extra: Sequence[str], where: str, group: str
     ) -> None:
         self.columns = columns
         self.group = group

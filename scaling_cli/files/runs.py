@@ -1,5 +1,6 @@
 """Tables of training runs: their numbers, and everything about them that is worth saying."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar
@@ -49,25 +50,27 @@ def read_runs(
     """
     if flops_from.lower() not in ("", "6nd"):
         raise InputError(f"--flops-from is {shown(flops_from)}", "expected 6nd; without it flops are taken as given")
+    if flops_from and "flops" in (columns or {}):
+        raise InputError("--flops-from and --columns flops are both given", "give one of them")
     with open_table(path) as table:
         meaning = Columns(Header(table.path, table.header), columns or {}, recompute=bool(flops_from))
-        question = Question(meaning, needed, extra, where=where, group=group)
-        cells = Cells(table, question.kinds(), {*question.labels.values(), *question.states})
+        question = Question(meaning, needed, extra=extra, where=where, group=group)
+        cells = Cells(table, question.kinds(), labels={*question.labels.values(), *question.states})
         sha256 = table.sha256()
     if not len(cells):
         raise FileError(table.path, "has no rows below its header", "expected one row for each training run")
     quantities = Quantities(meaning, cells)
-    selection = Selection(question, cells, quantities)
+    selection = Selection(question, cells, quantities=quantities)
     _require_rows(selection, table.path)
-    numbers = _numbers(question, quantities, selection.rows)
+    numbers = _numbers(question, quantities, rows=selection.rows)
     return Runs(
         columns=numbers,
-        labels=_texts(question, cells, selection.rows),
+        labels=_texts(question, cells, rows=selection.rows),
         rows=[row + 1 for row in selection.rows],
         read=len(cells),
         used=len(selection.rows),
         dropped=tuple(selection.dropped),
-        notes=tuple(_notes(question, selection, cells, numbers)),
+        notes=tuple(_notes(question, selection, cells=cells, numbers=numbers)),
         path=path,
         sha256=sha256,
     )
@@ -79,7 +82,7 @@ def _require_rows(selection: Selection, path: str) -> None:
         raise FileError(path, f"has no rows left: {reasons}", "expected at least one training run")
 
 
-def _numbers(question: Question, quantities: Quantities, rows: Sequence[int]) -> dict[str, list[float]]:
+def _numbers(question: Question, quantities: Quantities, *, rows: Sequence[int]) -> dict[str, list[float]]:
     """Return the numbers of each quantity; refuse what cannot be, leave aside what cannot be and nobody asked for."""
     numbers = {}
     for name in (*question.names, *question.beside):
@@ -92,7 +95,7 @@ def _numbers(question: Question, quantities: Quantities, rows: Sequence[int]) ->
     return numbers
 
 
-def _texts(question: Question, cells: Cells, rows: Sequence[int]) -> dict[str, list[str]]:
+def _texts(question: Question, cells: Cells, *, rows: Sequence[int]) -> dict[str, list[str]]:
     """Return the texts of each label."""
     texts = {name: _pick(cells.texts[position], rows) for name, position in question.labels.items()}
     if "" in texts.get(question.group, ()):
@@ -107,7 +110,9 @@ def _pick(values: list[_Cell], rows: Sequence[int]) -> list[_Cell]:
     return values if len(rows) == len(values) else [values[row] for row in rows]
 
 
-def _notes(question: Question, selection: Selection, cells: Cells, numbers: Mapping[str, list[float]]) -> Iterator[str]:
+def _notes(
+    question: Question, selection: Selection, *, cells: Cells, numbers: Mapping[str, list[float]]
+) -> Iterator[str]:
     columns, rows = question.columns, selection.rows
     if question.condition:
         outside = sum(dropped.count for dropped in selection.dropped if dropped.reason == OUTSIDE)
@@ -142,5 +147,6 @@ def _unfinished(column: str, states: Sequence[str]) -> Iterator[str]:
     counts = Counter(state for state in states if state.casefold() in UNFINISHED)
     if counts:
         found = ", ".join(f"{count} {shown(state)}" for state, count in sorted(counts.items()))
-        wanted = " and ".join(f"{column} != {state!r}" for state in sorted(counts))
+        name = re.sub(r"\W", "_", column)
+        wanted = " and ".join(f"{name} != {state!r}" for state in sorted(counts))
         yield f'not every run has come to its end ({found}): --where "{wanted}" leaves those out'

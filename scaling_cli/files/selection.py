@@ -24,14 +24,14 @@ class Selection:
     Raises: FileError for a row on which the condition has no answer, or whose target is neither a number nor missing.
     """
 
-    def __init__(self, question: Question, cells: Cells, quantities: Quantities) -> None:
+    def __init__(self, question: Question, cells: Cells, *, quantities: Quantities) -> None:
         self.rows: Sequence[int] = range(len(cells))
         self.dropped: list[Dropped] = []
         if question.condition:
             self._leave_out(_outside(question.condition, question, cells=cells, quantities=quantities), OUTSIDE)
         if question.target:
             self._leave_out(self._without(question.target, quantities), f"no finite {question.target}")
-        self._leave_out(self._duplicates(question, cells, quantities), "exact duplicate of an earlier row")
+        self._leave_out(self._duplicates(question, cells, quantities=quantities), "exact duplicate of an earlier row")
 
     def _leave_out(self, out: Sequence[int], reason: str) -> None:
         if out:
@@ -45,7 +45,7 @@ class Selection:
             return []
         return [row for row in self.rows if not math.isfinite(values[row]) and quantities.is_missing(target, row)]
 
-    def _duplicates(self, question: Question, cells: Cells, quantities: Quantities) -> list[int]:
+    def _duplicates(self, question: Question, cells: Cells, *, quantities: Quantities) -> list[int]:
         if len(set(cells.hashes)) == len(cells):
             return []
         lists = [quantities[name] for name in question.names]
@@ -66,8 +66,9 @@ def _outside(condition: Condition, question: Question, *, cells: Cells, quantiti
     for position, row in cells.faults:
         if position in used:
             quantities.require_number(position, row, "a text is compared in quotes: subset == 'hot'")
-    lists = [quantities[key] for key in question.compared.values()] + [cells.texts[p] for p in question.labels.values()]
-    names = [*question.compared, *question.labels]
+    lists: list[Sequence[float | str]] = [quantities[key] for key in question.compared.values()]
+    lists += [cells.texts[question.labels[name]] for name in condition.labels]
+    names = [*question.compared, *condition.labels]
     out = []
     for row, *values in zip(range(len(cells)), *lists, strict=True):
         try:

@@ -22,7 +22,7 @@ class CheckedBytes(io.RawIOBase):
         limit: the most to accept, bytes.
     """
 
-    def __init__(self, file: BinaryIO, path: str, limit: int) -> None:
+    def __init__(self, file: BinaryIO, path: str, *, limit: int) -> None:
         super().__init__()
         self._file = file
         self._path = path
@@ -80,5 +80,5 @@ def open_text(path: str, *, limit: int) -> Iterator[tuple[TextIO, CheckedBytes]]
     Raises: FileError, here or while reading, for what `read_text` refuses.
     """
     with open_bytes(path) as file:
-        data = CheckedBytes(file, path, limit)
+        data = CheckedBytes(file, path, limit=limit)
         yield io.TextIOWrapper(io.BufferedReader(data), encoding="utf-8-sig", newline=""), data

@@ -19,6 +19,7 @@ Cell = str | int | float
 
 MAX_BYTES = 2**30  # of a table
 MAX_COLUMNS = 10_000
+MAX_NAME = 200  # characters of the name of what is in an object inside an object
 BLOCK = 256  # with more at a time, Python's garbage collector looks at each of them
 EXAMPLE = "params,tokens,loss"
 
@@ -63,11 +64,11 @@ def open_table(path: str) -> Iterator[Table]:
         if first.lstrip().startswith(("{", "[")):
             header, read = _json_lines(enumerate(itertools.chain([first], text), number), name_of(path))
         else:
-            header, read = _delimited(text, first, name_of(path))
+            header, read = _delimited(text, first, path=name_of(path))
         yield Table(name_of(path), header, read, lambda: data.sha256)
 
 
-def _delimited(text: TextIO, first: str, path: str) -> tuple[tuple[str, ...], Callable[..., Iterator[Block]]]:
+def _delimited(text: TextIO, first: str, *, path: str) -> tuple[tuple[str, ...], Callable[..., Iterator[Block]]]:
     if not first:
         raise FileError(path, "is empty", f"expected a header and a row for each run: {EXAMPLE}")
     delimiter = next((mark for mark in "\t,;" if mark in first), ",")
@@ -75,9 +76,9 @@ def _delimited(text: TextIO, first: str, path: str) -> tuple[tuple[str, ...], Ca
     try:
         header = tuple(name.strip() for name in next(rows))
     except csv.Error as error:
-        _fail_syntax(path, "the header", error)
+        _fail_syntax(error, "the header", path=path)
     _check_header(header, path)
-    return header, lambda wanted: _row_blocks(rows, header, path, wanted)
+    return header, lambda wanted: _row_blocks(rows, header, path=path, wanted=wanted)
 
 
 def _check_header(header: Sequence[str], path: str) -> None:
@@ -102,7 +103,9 @@ def _is_number(name: str) -> bool:
     return name[-1].isdigit()  # not nan, inf
 
 
-def _row_blocks(rows: Iterator[list[str]], header: Sequence[str], path: str, wanted: Sequence[int]) -> Iterator[Block]:
+def _row_blocks(
+    rows: Iterator[list[str]], header: Sequence[str], *, path: str, wanted: Sequence[int]
+) -> Iterator[Block]:
     done = 0
     while True:
         block: list[list[str]] = []
@@ -113,17 +116,17 @@ def _row_blocks(rows: Iterator[list[str]], header: Sequence[str], path: str, wan
             fault = error  # the rows before it are in the block
         ended = not block
         if set(map(len, block)) != {len(header)}:
-            block = _checked(block, len(header), path, done)
+            block = _checked(block, len(header), path=path, done=done)
         done += len(block)
         if fault:
-            _fail_syntax(path, f"row {done + 1}", fault)
+            _fail_syntax(fault, f"row {done + 1}", path=path)
         if ended:
             return
         columns = list(zip(*block, strict=True)) or [()] * len(header)
         yield Block([columns[i] for i in wanted], list(map(hash, map(tuple, block))))
 
 
-def _checked(block: list[list[str]], width: int, path: str, done: int) -> list[list[str]]:
+def _checked(block: list[list[str]], width: int, *, path: str, done: int) -> list[list[str]]:
     """Return the rows that are not blank lines; refuse the first that differs from the header in length."""
     block = [row for row in block if row]
     for i, row in enumerate(block):
@@ -134,7 +137,7 @@ def _checked(block: list[list[str]], width: int, path: str, done: int) -> list[l
     return block
 
 
-def _fail_syntax(path: str, place: str, error: csv.Error) -> NoReturn:
+def _fail_syntax(error: csv.Error, place: str, *, path: str) -> NoReturn:
     message = str(error)
     if "field limit" in message:
         limit = csv.field_size_limit()
@@ -150,8 +153,10 @@ def _json_lines(lines: Iterator[tuple[int, str]], path: str) -> tuple[tuple[str,
     names: dict[str, None] = {}
     for number, line in lines:
         if not line.isspace():
-            rows.append(_object(line, path, number))
+            rows.append(_object(line, path=path, number=number))
             names.update(dict.fromkeys(rows[-1]))
+            if len(names) > MAX_COLUMNS:
+                break
     header = tuple(names)
     _check_header(header, path)
 
@@ -164,15 +169,18 @@ def _json_lines(lines: Iterator[tuple[int, str]], path: str) -> tuple[tuple[str,
     return header, read
 
 
-def _object(line: str, path: str, number: int) -> dict[str, Cell]:
+def _object(line: str, *, path: str, number: int) -> dict[str, Cell]:
+    problem = "is not a JSON object"
     try:
         value = _decode(line.strip())
-    except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, dict):
-        hint = 'expected JSON Lines, an object for each run on its line: {"params": 7e9, "tokens": 1.4e12, "loss": 2.1}'
-        raise FileError(path, "is not a JSON object", hint, "from an array: jq -c '.[]' runs.json", line=number)
-    return value
+        if isinstance(value, dict):
+            return value
+    except (json.JSONDecodeError, RecursionError):
+        pass
+    except ValueError as error:
+        problem = f"is not a JSON object to be read: {error}"
+    hint = 'expected JSON Lines, an object for each run on its line: {"params": 7e9, "tokens": 1.4e12, "loss": 2.1}'
+    raise FileError(path, problem, hint, "from an array: jq -c '.[]' runs.json", line=number)
 
 
 def _flat(pairs: list[tuple[str, Any]]) -> dict[str, Cell]:
@@ -180,10 +188,21 @@ def _flat(pairs: list[tuple[str, Any]]) -> dict[str, Cell]:
     cells: dict[str, Cell] = {}
     for key, value in pairs:
         if isinstance(value, dict):
-            cells.update((sys.intern(f"{key}.{inner}"), cell) for inner, cell in value.items())
+            cells.update((_joined(key, inner), cell) for inner, cell in value.items())
         else:
             cells[sys.intern(key)] = _cell(value)
+    if len(cells) > MAX_COLUMNS:
+        raise ValueError(f"more than {MAX_COLUMNS} names")
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("a name that stands twice")
     return cells
+
+
+def _joined(outer: str, inner: str) -> str:
+    name = f"{outer}.{inner}"
+    if len(name) > MAX_NAME:  # the outer part is written once and held once for each inner name
+        raise ValueError(f"a name of more than {MAX_NAME} characters")
+    return sys.intern(name)
 
 
 _decode = json.JSONDecoder(object_pairs_hook=_flat, parse_constant=str).decode

@@ -78,8 +78,5 @@ def bootstrap(
 
 def _with_noise(problem: Problem, fit: PointFit, signs: Array) -> Problem:
     """Return the problem with its target moved to the prediction plus residuals of other signs, (batch, n)."""
-    other = object.__new__(Problem)
-    other.__dict__.update(problem.__dict__)
     predicted = problem.data[TARGET] + fit.residuals
-    other.data = {**problem.data, TARGET: predicted - signs * fit.residuals}
-    return other
+    return problem.with_targets(predicted - signs * fit.residuals)

@@ -41,7 +41,7 @@ def preset_form(law: Law, columns: Sequence[str], *, relation: str = "loss") -> 
     if relation not in law.relations:
         raise InputError(f"{law.id} has no {relation} to fit", f"its relations: {', '.join(law.relations)}")
     mine = law.relations[relation]
-    coefficients = {**law.coefficients, **mine.coefficients}
+    coefficients = {**mine.coefficients, **law.coefficients}
     tree = _Expander(law, coefficients, columns).relation(mine)
     in_tree = set(names_in(tree))
     used = [name for name in coefficients if name in in_tree]

@@ -31,6 +31,7 @@ class Prediction(NamedTuple):
     loss_high: float | None
     new_loss_low: float | None
     new_loss_high: float | None
+    notes: tuple[str, ...] = ()
 
 
 class Exponent(NamedTuple):
@@ -75,7 +76,11 @@ def predict(fit: Fit, budgets: Sequence[float], *, seed: int, level: float = LEV
         ends = [_ends(cloud[:, i], level) for cloud in clouds]
         new = _ends(_with_noise(fit, clouds[2][:, i], seed), level)
         (params, tokens, loss) = ends
-        found.append(Prediction(float(flops[i]), plan.params, *params, plan.tokens, *tokens, plan.loss, *loss, *new))
+        found.append(
+            Prediction(
+                float(flops[i]), plan.params, *params, plan.tokens, *tokens, plan.loss, *loss, *new, plan.outside
+            )
+        )
     return found
 
 

@@ -68,7 +68,8 @@ class Problem:
 
     def outer(self, inner: Array) -> Array:
         """Return coefficient values, (..., k), of inner values."""
-        columns = [np.exp(inner[..., i]) if c.positive else inner[..., i] for i, c in enumerate(self.coefficients)]
+        with np.errstate(over="ignore"):  # a refit may have run away
+            columns = [np.exp(inner[..., i]) if c.positive else inner[..., i] for i, c in enumerate(self.coefficients)]
         return np.stack(columns, axis=-1)
 
     def residuals(self, inner: Array) -> Array:
@@ -109,6 +110,18 @@ class Problem:
         other.data = {**data, **logs, TARGET: np.zeros(size)}
         other.size = size
         return other
+
+    def with_targets(self, targets: Array) -> "Problem":
+        """Return the same runs with a target, as residuals have it, for each fit of a batch: (batch, n)."""
+        other = object.__new__(Problem)
+        other.__dict__.update(self.__dict__)
+        other.data = {**self.data, TARGET: targets}
+        return other
+
+    def part(self, fits: Array) -> "Problem":
+        """Return the problem of some fits of a batch, by their numbers."""
+        targets = self.data[TARGET]
+        return self if targets.ndim == 1 else self.with_targets(targets[fits])
 
     def _given(self, inner: Array) -> dict[str, Any]:
         return {**self.data, **{name: inner[:, i : i + 1] for i, name in enumerate(self.names)}}

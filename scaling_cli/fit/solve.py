@@ -10,7 +10,8 @@ from scaling_cli.fit.problems import Problem
 Array = Any
 CONVERGED = 1e-9  # largest gradient, relative to the sum of its terms' sizes
 LARGEST_DAMPING = 1e12
-IDLE = 3  # steps without progress after which a fit has reached its last digit
+IDLE = 3  # full steps without progress after which a fit has reached its last digit
+ROUNDING = 1e-14  # relative difference of two sums over runs that means nothing
 
 
 class Optimum(NamedTuple):
@@ -97,12 +98,14 @@ def descend(
         step = _damped_step(found, damping[active])
         trial = inner[active] + step
         with np.errstate(all="ignore"):
-            after = _at(problem, objective, trial, mine, delta, exact)
-        better = np.isfinite(after.value) & (after.value <= found.value) & np.isfinite(after.relative)
+            after = _at(problem.part(active), objective, trial, mine, delta, exact)
+        progress = _progress(found, after)
+        better = np.isfinite(after.value) & np.isfinite(after.relative) & (progress | (after.value <= found.value))
         inner[active[better]] = trial[better]
         value[active[better]], relative[active[better]] = after.value[better], after.relative[better]
         damping[active] = np.where(better, damping[active] * 0.1, damping[active] * 10.0)
-        idle[active] = np.where(_progress(found, after), 0, idle[active] + (better | (found.relative <= CONVERGED)))
+        full = damping[active] < 1e-8
+        idle[active] = np.where(progress, 0, idle[active] + ((better & full) | (found.relative <= CONVERGED)))
         found = Slopes(*(np.where(_like(better, a), a, b) for a, b in zip(after, found, strict=True)))
         going = (found.relative > CONVERGED * 1e-3) & (damping[active] < LARGEST_DAMPING) & (idle[active] < IDLE)
         active = active[going]
@@ -113,9 +116,10 @@ def descend(
 
 
 def _progress(before: Slopes, after: Slopes) -> Array:
-    """Return which fits a step has brought lower by more than rounding, or whose gradient it has halved."""
+    """Return which fits a step has brought lower by more than rounding, or as low with half the gradient."""
     with np.errstate(all="ignore"):
-        return (after.value < before.value - 1e-14 * np.abs(before.value)) | (after.relative < 0.5 * before.relative)
+        flatter = (after.relative < 0.5 * before.relative) & (after.value <= before.value * (1.0 + ROUNDING))
+        return (after.value < before.value * (1.0 - ROUNDING)) | flatter
 
 
 def _at(

@@ -43,12 +43,13 @@ def fit_report(answer: "Answer", *, saved: str | None) -> Report:
         )
     ]
     exponents = [exponent._asdict() for exponent in answer.exponents]
-    predictions = [prediction._asdict() for prediction in answer.predictions]
+    predictions = [{**prediction._asdict(), "notes": list(prediction.notes)} for prediction in answer.predictions]
     shown = [*rows, *({**row, "name": f"exponent {row['name']}", "se": None} for row in exponents)]
     tables = [Table("", COEFFICIENTS, shown), Table("", ABOUT, _about(answer))]
     if predictions:
         tables.append(Table("At the optimum, 90 % intervals", PREDICTIONS, predictions))
     notes = [*answer.runs.notes, *(str(dropped) for dropped in answer.runs.dropped), *fit.notes]
+    notes += [note for prediction in answer.predictions for note in prediction.notes]
     if saved:
         notes.append(f"saved as {saved}: scaling plan --law {saved} --flops 1e22")
     return Report("scaling.fit/1", rows, notes, tables, _extra(answer, exponents, predictions))

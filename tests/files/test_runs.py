@@ -292,6 +292,7 @@ class TestCompute:
 
     def test_flops_cannot_be_worked_out_anew_from_themselves(self, refusal: Refusal) -> None:
         assert "has no column for tokens" in refusal("params,flops,loss\n1e8,6e17,3\n", flops_from="6nd")
+        assert "both given" in refusal(GOOD, flops_from="6nd", columns={"flops": "tokens"})
         assert "--flops-from is '8nd'" in refusal(GOOD, flops_from="8nd")
 
     def test_flops_that_nobody_asked_for_may_be_missing(self, read: Read, refusal: Refusal) -> None:
@@ -416,6 +417,11 @@ class TestRows:
         assert read(GOOD, group="name", where="name != 'r0'").labels["name"][0] == "r1"
         assert refusal(GOOD + ",1e9,1e9,2\n", group="name").startswith("row 10: 'name' is empty")
         assert "has no column 'seed'" in refusal(GOOD, group="seed")
+
+    def test_a_column_may_group_the_runs_and_select_them(self, read: Read) -> None:
+        runs = read(GOOD, group="params", where="params > 1e9 and name != 'r6'")
+        assert runs.labels == {"name": ["r7", "r8"], "params": ["1.6e9", "3.2e9"]}
+        assert runs.columns["params"] == [1.6e9, 3.2e9]
 
     def test_nothing_left(self, refusal: Refusal) -> None:
         assert refusal(HEAD + "a,1e8,1e9,\nb,1e8,1e9,nan\n").startswith("has no rows left: 2 no finite loss")
@@ -562,7 +568,8 @@ def attempt(path: Path, text: str, **options: Any) -> str:
 
 
 CELLS = st.sampled_from([
-    *("params", "tokens", "loss", "N", "flops", "name", "1e8", "1e9", "3", "0", "-1", "nan", "", "70B", "abc", " - a__MIN"),
+    *("params", "tokens", "loss", "N", "flops", "name", "1e8", "1e9", "3", "0", "-1", "nan", "", "70B", " - a__MIN"),
+    "abc",
     *('"', "\n", ",", "\t", ";", "\r", "{", "[", '"a":', "}", "\ufeff", "é", "\x1b", "1e999", "true", " ", "\0"),
 ])  # fmt: skip
 GRIDS = st.tuples(

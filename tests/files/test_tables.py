@@ -8,6 +8,7 @@ import math
 import os
 import sys
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,6 +42,16 @@ def refusal(path: Path | str, content: str | bytes | None = None) -> str:
     with pytest.raises(FileError) as caught:
         read(path, content)
     return str(caught.value).removeprefix(str(path)).removeprefix(": ").strip()
+
+
+def peak_of(act: Callable[[], object]) -> int:
+    """Return the most memory in use during an act, bytes."""
+    tracemalloc.start()
+    try:
+        act()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.fixture
@@ -122,12 +133,31 @@ def test_json_numbers_that_json_does_not_know(path: Path) -> None:
         ("{\n", 1),
         ('{"a": 1}\n' + '{"a":' * 100_000 + "\n", 2),
         ('{"a": 1}\n"text"\n', 2),
+        ('{"a": 1, "a": 2}\n', 1),
+        ('{"b": 1}\n{"a": {"b": 1}, "a": {"c": 2}}\n', 2),
         ('{"a": ' + "9" * 5000 + "}\n", 1),
     ],
     ids=lambda value: repr(value)[:20],
 )
 def test_no_json_object(path: Path, text: str, line: int) -> None:
-    assert refusal(path, text).startswith(f"line {line}: is not a JSON object\n  expected JSON Lines")
+    message = refusal(path, text)
+    assert message.startswith(f"line {line}: is not a JSON object")
+    assert "\n  expected JSON Lines" in message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"' + "x" * 10**6 + '": {' + ",".join(f'"{i}": 1' for i in range(100_000)) + "}}",
+        '{"x":' * 900 + "{" + ",".join(f'"{i}": 1' for i in range(9_000)) + "}" + "}" * 900,
+        "{" + ",".join(f'"{i}": 1' for i in range(MAX_COLUMNS + 1)) + "}",
+        "\n".join(f'{{"{i}": 1}}' for i in range(10 * MAX_COLUMNS)),
+    ],
+    ids=["long", "deep", "wide", "ragged"],
+)
+def test_names_that_would_fill_the_memory(path: Path, text: str) -> None:
+    path.write_text(text)
+    assert peak_of(lambda: refusal(path)) < 2e8
 
 
 def test_a_json_array_is_not_json_lines(path: Path) -> None:
@@ -217,11 +247,8 @@ def test_an_endless_line_is_not_held(path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(streams, "MAX_LINE", 2**20)
     assert MAX_LINE > 2**20
     path.write_text(start + "x" * 2**22)
-    tracemalloc.start()
-    message = refusal(path)
-    assert tracemalloc.get_traced_memory()[1] < 2**23
-    tracemalloc.stop()
-    assert message == f"line {start.count(chr(10)) + 1}: is longer than 1 MiB"
+    assert peak_of(lambda: refusal(path)) < 2**23
+    assert refusal(path) == f"line {start.count(chr(10)) + 1}: is longer than 1 MiB"
 
 
 class TestFiles:

@@ -67,9 +67,7 @@ def chinchilla() -> Form:
 def fit() -> Callable[..., Fit]:
     """Fit a form to columns of which L is the target."""
 
-    def solve(
-        form: Form, columns: Mapping[str, Any], name: str = "huber-log", *, draws: int = 0, **rest: Any
-    ) -> Fit:
+    def solve(form: Form, columns: Mapping[str, Any], name: str = "huber-log", *, draws: int = 0, **rest: Any) -> Fit:
         options = Options(
             objective(name, rest.pop("delta", 1e-3), rest.pop("quantile", None)),
             draws, rest.pop("bootstrap", "pairs"), rest.pop("seed", 0),

@@ -13,7 +13,8 @@ AT = {"a": 0.7, "b": 1.3, "c": -0.4}
 FORMULAS = [
     "a + b", "a - b", "a * b", "a / b", "-a", "a**b", "a**3", "2**a", "b**-2", "x**a", "(a * x)**b", "(x + b)**a",
     "exp(a * x)", "log(b + x)", "log10(b + x)", "sqrt(b + x)", "sin(a * x)", "cos(a * x)", "atan(c * x)",
-    "min(a * x, b)", "max(a * x, b, c)", "a + b / x**c", "log(a + b / x**c)", "a * a * a", "x * exp(-(x - a)**2 / b**2)",
+    "min(a * x, b)", "max(a * x, b, c)", "a + b / x**c", "log(a + b / x**c)", "a * a * a",
+    "x * exp(-(x - a)**2 / b**2)",
     "sin(a) * cos(a) + exp(a)", "min(x, a) ** b + max(x, a) ** c",
 ]  # fmt: skip
 

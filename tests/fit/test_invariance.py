@@ -73,7 +73,8 @@ def test_the_chinchilla_points_in_other_units_and_order(
     published: Callable[[str], list[dict[str, str]]], fit: Solve, chinchilla: Form
 ) -> None:
     rows = [row for row in published("chinchilla_epoch.csv") if row["in_published_fit"] == "1"]
-    columns = {key: np.array([float(row[name]) for row in rows]) for key, name in zip("NDL", ("params", "tokens", "loss"), strict=True)}
+    words = {"N": "params", "D": "tokens", "L": "loss"}
+    columns = {letter: np.array([float(row[word]) for row in rows]) for letter, word in words.items()}
     one = fit(chinchilla, columns)
     turned = {"N": columns["N"][::-1] / 1e9, "D": columns["D"][::-1] / 1e12, "L": columns["L"][::-1] / np.log(2.0)}
     other = fit(chinchilla, turned)

@@ -1,0 +1,92 @@
+"""Refits: the same for the same seed, spread as they should be, and honest about noise that comes in groups."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from scaling_cli.errors import InputError
+from scaling_cli.fit.fits import Fit
+from scaling_cli.fit.forms import Form, formula_form
+from scaling_cli.fitting import Request, fit_runs
+
+Runs = Callable[..., dict[str, Any]]
+Solve = Callable[..., Fit]
+BESIROGLU = {"E": 0.0259, "A": 124.58, "B": 1293.23, "alpha": 0.0154, "beta": 0.0206}  # arXiv:2404.10102, table 1
+LINE = ("a + b * x", ["x"])
+
+
+def line(count: int, groups: int, seed: int = 0) -> dict[str, Any]:
+    """Return a line with noise that all runs of a group share."""
+    rng = np.random.default_rng(seed)
+    x = np.tile(np.linspace(0.0, 1.0, groups), count // groups)
+    return {"x": x, "L": 1.0 + 2.0 * x + np.tile(0.1 * rng.standard_normal(groups), count // groups)}
+
+
+@pytest.mark.parametrize("bootstrap", ["pairs", "wild"])
+def test_the_same_seed_gives_the_same_bytes(bootstrap: str, runs: Runs, fit: Solve, chinchilla: Form) -> None:
+    one, same, other = (fit(chinchilla, runs(), draws=150, seed=seed, bootstrap=bootstrap).draws for seed in (7, 7, 8))
+    assert one.tobytes() == same.tobytes()
+    assert one.tobytes() != other.tobytes()
+    assert one.shape == (150, 5)
+
+
+def test_more_draws_begin_with_the_same_ones(runs: Runs, fit: Solve, chinchilla: Form) -> None:
+    few, many = (fit(chinchilla, runs(), draws=draws).draws for draws in (64, 200))
+    assert np.array_equal(many[:64], few)
+
+
+def test_published_standard_errors_of_the_chinchilla_fit(data_file: Callable[[str], str]) -> None:
+    """4000 draws come within 15 %; 600, which a test can afford, within 20 %."""
+    path = data_file("chinchilla_epoch.csv")
+    fit = fit_runs(Request(path, where="in_published_fit == 1", draws=600)).fit
+    errors = dict(zip(fit.names, map(float, fit.spread.errors), strict=True))
+    assert errors == pytest.approx(BESIROGLU, rel=0.2)
+
+
+@pytest.mark.parametrize("bootstrap", ["pairs", "wild"])
+def test_draws_of_squares_spread_as_theory_says(bootstrap: str, fit: Solve) -> None:
+    rng = np.random.default_rng(0)
+    x = np.linspace(0.0, 1.0, 200)
+    form = formula_form(*LINE, positive=None, target="loss")
+    found = fit(
+        form, {"x": x, "L": 1.0 + 2.0 * x + 0.1 * rng.standard_normal(200)}, "ls", draws=800, bootstrap=bootstrap
+    )
+    assert found.draws.std(axis=0) == pytest.approx(found.spread.errors, rel=0.15)
+    assert found.draws.mean(axis=0) == pytest.approx(found.values, abs=0.2 * float(found.spread.errors.min()))
+
+
+@pytest.mark.parametrize("bootstrap", ["pairs", "wild"])
+def test_copies_in_a_group_add_no_certainty(bootstrap: str, fit: Solve) -> None:
+    form = formula_form(*LINE, positive=None, target="loss")
+    options: dict[str, Any] = {"draws": 400, "bootstrap": bootstrap}
+    columns = line(200, groups=40)
+    alone = fit(form, columns, "ls", **options).draws.std(axis=0)
+    together = fit(form, columns, "ls", groups=np.tile(np.arange(40), 5), **options).draws.std(axis=0)
+    assert together / alone == pytest.approx(np.full(2, np.sqrt(5.0)), rel=0.25)
+
+
+def test_progress_counts_every_refit(runs: Runs) -> None:
+    from scaling_cli.fit.fits import Options, fit_form
+    from scaling_cli.fit.objectives import objective
+
+    done: list[int] = []
+    columns = runs(24)
+    form = formula_form("E + A / N**alpha", ["N"], positive=[], target="loss")
+    options = Options(objective("ls-log"), 150, progress=done.append)
+    fit_form(form, {"N": columns["N"]}, columns["L"], options)
+    assert sum(done) == 150
+
+
+def test_an_unknown_kind_is_refused(runs: Runs, fit: Solve, chinchilla: Form) -> None:
+    with pytest.raises(InputError):
+        fit(chinchilla, runs(), draws=10, bootstrap="jackknife")
+
+
+def test_intervals_lie_around_the_estimate(runs: Runs, fit: Solve, chinchilla: Form) -> None:
+    for name in ("huber-log", "ls-log", "ls"):
+        found = fit(chinchilla, runs(), name, draws=200)
+        assert (found.spread.low < found.values).all()
+        assert (found.values < found.spread.high).all()
+        assert (found.spread.errors > 0.0).all()
