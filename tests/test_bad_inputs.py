@@ -23,7 +23,7 @@ CORPUS = Path(__file__).with_name("bad_inputs.yaml").read_text(encoding="utf-8")
 ENTRIES: list[Entry] = yaml.safe_load(CORPUS)["entries"]
 HANG = 10  # seconds until a process counts as hung
 BOMBS = {"Y01", "Y02", "Y03", "F02", "F04", "F05", "F10"}
-SAMPLE = {"Q21", "Q50", "V01", "V02", "V06", "Y83", "S12", "S15", "F42", "P09", "N02", "N05"}
+SAMPLE = {"Q21", "Q50", "V01", "V02", "V06", "Y83", "S12", "S15", "F42", "P09", "N02", "N05", "C14", "C25"}
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 COEFFICIENTS = {"E": 1.69, "A": 406.4, "B": 410.7, "alpha": 0.34, "beta": 0.28}
 FILES = [entry for entry in ENTRIES if entry["via"] == "fs" and "stdout" not in entry["input"]]
@@ -144,6 +144,16 @@ def test_preset(entry: Entry, alone: bool, run_here: Run, tmp_path: Path) -> Non
         judge(entry, run("laws", "check", str(path)))
 
 
+@pytest.mark.parametrize(("entry", "alone"), cases("runs_csv"))
+def test_runs(entry: Entry, alone: bool, run_here: Run, tmp_path: Path) -> None:
+    path = tmp_path / "runs.csv"
+    path.write_bytes(given(entry))
+    ran = (run_process if alone else run_here)("fit", str(path), "--draws", "50")
+    judge(entry, ran)
+    if entry["expect"]["exit"] == 2:
+        assert path.name in ran.err
+
+
 def make_file(description: dict[str, str], folder: Path) -> str:
     """Set up what an entry describes and return the path to name."""
     match description:
@@ -165,9 +175,10 @@ def test_file(entry: Entry, tmp_path: Path) -> None:
     if "mode" in entry["input"] and os.geteuid() == 0:
         pytest.skip("root may read every file, so no permission can be missing")
     path = make_file(entry["input"], tmp_path)
-    ran = run_process("laws", "check", path if os.sep in path else f"./{path}", cwd=tmp_path)
-    judge(entry, ran)
-    assert path in ran.err
+    for command in (["laws", "check"], ["fit"]):
+        ran = run_process(*command, path if os.sep in path else f"./{path}", cwd=tmp_path)
+        judge(entry, ran)
+        assert path in ran.err
 
 
 @POSIX
@@ -202,4 +213,13 @@ def test_environment(entry: Entry) -> None:
 
 def test_the_corpus_is_read_whole() -> None:
     assert len({entry["id"] for entry in ENTRIES}) == len(ENTRIES) > 100
-    assert {entry["via"] for entry in ENTRIES} == {"flag", "argv", "law_name", "preset_yaml", "formula", "fs", "env"}
+    assert {entry["via"] for entry in ENTRIES} == {
+        "flag",
+        "argv",
+        "law_name",
+        "preset_yaml",
+        "formula",
+        "runs_csv",
+        "fs",
+        "env",
+    }

@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from contextlib import suppress
+from typing import Any, SupportsFloat
 
 from scaling_cli.core.duals import Value, library_of
 from scaling_cli.core.laws import Law
@@ -48,10 +49,10 @@ def number(name: str, value: object) -> float:
 
     Raises: InputError for anything but a finite number.
     """
-    try:
-        found = math.nan if isinstance(value, bool | str | complex) else float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError):
-        found = math.nan
+    found = math.nan
+    if isinstance(value, SupportsFloat) and not isinstance(value, bool):
+        with suppress(TypeError, ValueError, OverflowError):
+            found = float(value)
     if not math.isfinite(found):
         raise InputError(f"{name} is {value!r:.40}", "expected a finite number")
     return found

@@ -45,12 +45,13 @@ def _times(larger: float, smaller: float) -> str:
     return f"{factor:.3g}x " if factor < math.inf else ""
 
 
-def unanswered(law: Law, flops: Value) -> Iterator[str]:
-    """Count the elements of an array of answers that have none."""
-    if flops is not None and is_array(flops):
-        missing = int((flops != flops).sum())
+def unanswered(law: Law, *answers: Value) -> Iterator[str]:
+    """Count the elements of arrays of answers where one of them is missing."""
+    arrays = [answer for answer in answers if answer is not None and is_array(answer)]
+    if arrays:
+        missing = int(sum(array * 0.0 != 0.0 for array in arrays).astype(bool).sum())
         if missing:
-            yield f"{law.id}: no answer for {missing} of {flops.size} elements, which are NaN"
+            yield f"{law.id}: no answer for {missing} of {arrays[0].size} elements, which are NaN"
 
 
 def assumptions(law: Law, settings: Mapping[str, float], relations: Iterable[str]) -> Iterator[str]:

@@ -95,7 +95,7 @@ class Planner:
             relations=self.other_relations(plan),
             notes=(
                 *plan.notes,
-                *unanswered(self.law, plan.flops),
+                *unanswered(self.law, plan.flops, plan.params, plan.tokens),
                 *self.split_note(plan),
                 *assumptions(self.law, self.settings, used),
                 *missing_interval(self.law, used),

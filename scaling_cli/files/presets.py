@@ -4,9 +4,10 @@ import os
 import re
 
 from scaling_cli.core.formulas import Formula, FormulaError
-from scaling_cli.core.laws import KINDS, QUANTITIES, STATUSES, Figure, Law, Minimum, Relation, Variable, check_names
+from scaling_cli.core.laws import QUANTITIES, STATUSES, Law, Minimum, Relation, Variable, check_names
 from scaling_cli.core.relations import bind
 from scaling_cli.errors import FileError, InputError, NoAnswer
+from scaling_cli.files.checks import read_figure
 from scaling_cli.files.reading import read_text
 from scaling_cli.files.sections import Section, shown
 from scaling_cli.files.values import Block, Number
@@ -24,10 +25,8 @@ RELATION_KEYS = (
     "formula", "minimise", "over", "coefficients", "status", "where", "valid", "uncertainty", "unit", "meaning",
     "gives", "note",
 )  # fmt: skip
-FIGURE_KEYS = ("of", "given", "plan", "per", "expect", "tolerance", "kind", "where", "note")
 SOURCE_KEYS = ("authors", "year", "arxiv", "doi", "url", "title", "read", "note")
 CONVENTION_KEYS = ("params", "tokens", "loss", "flops", "domain", "corpus", "tokenizer")
-ANSWERS = ("params", "tokens", "flops", "loss", "tokens_per_param")
 
 
 def read_law(path: str, *, shipped: bool = False) -> Law:
@@ -90,7 +89,7 @@ def _law(top: Section) -> Law:
         let={name: _formula(let, name) for name in let},
         relations={name: _relation(relations, name, top.section("variables"), coefficients) for name in relations},
         frontier=_frontier(top, relations),
-        figures=tuple(_figure(section, top) for section in top.sections("checks")),
+        figures=tuple(read_figure(section, top) for section in top.sections("checks")),
         notes=top.texts("notes"),
         supersedes=top.text("supersedes"),
         superseded_by=top.text("superseded_by"),
@@ -226,29 +225,6 @@ def _frontier(top: Section, relations: Section) -> dict[str, str]:
         if section.text(key) not in relations:
             section.fail(key, f"is {section.text(key)!r}: expected the name of a relation of this law")
     return {key: section.text(key) for key in section}
-
-
-def _figure(section: Section, top: Section) -> Figure:
-    section.allow(FIGURE_KEYS)
-    of, kind = section.text("of"), section.text("kind", "reproduce")
-    given, plan, per = (section.section(key).numbers() for key in ("given", "plan", "per"))
-    relations = top.section("relations")
-    if of not in relations and not (of in ANSWERS and (plan or of == "flops")):
-        section.fail("of", f"is {of!r}: expected a relation of this law, or with plan one of {', '.join(ANSWERS)}")
-    if kind not in KINDS:
-        section.fail("kind", f"is {kind!r}: expected one of {', '.join(KINDS)}")
-    if given and plan:
-        section.fail("plan", "stands beside given: a figure either evaluates a relation or asks the planner")
-    for key, names in (("given", given), ("plan", plan), ("per", per)):
-        for name in names:
-            if name not in QUANTITIES and name not in top.section("variables"):
-                section.section(key).fail(name, f"is neither one of {', '.join(QUANTITIES)} nor a variable of this law")
-    if len(per) > 1 or not per.keys() <= {*given, *plan}:
-        section.fail("per", "expected one name that given or plan also sets, such as per: {C: 10}")
-    tolerance, expect = section.number("tolerance"), section.number("expect")
-    if tolerance <= 0.0 or expect == 0.0:
-        section.fail("tolerance", "expected a relative tolerance above zero of a figure other than zero")
-    return Figure(of, expect, tolerance, given, plan, per, kind, section.text("where"), section.text("note"))
 
 
 def _name(section: Section, key: str) -> str:

@@ -140,7 +140,8 @@ def fitted_law(form: Form, names: Sequence[str], values: Array) -> Law:
     )
     below = names_below(form.law, [form.relation])
     return form.law._replace(
-        id="fit", aliases=(), title="", source={}, figures=(), notes=(), supersedes="", superseded_by="", frontier={},
+        id="fit", aliases=(), title="", source={}, conventions={}, figures=(), notes=(), supersedes="",
+        superseded_by="", frontier={},
         relations={n: fitted if n == form.relation else r for n, r in form.law.relations.items() if n in below},
         let={name: formula for name, formula in form.law.let.items() if name in below},
         variables={name: variable for name, variable in form.law.variables.items() if name in below},

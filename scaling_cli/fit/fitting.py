@@ -8,7 +8,7 @@ from scaling_cli.core.formulas import Node
 from scaling_cli.errors import NoAnswer
 from scaling_cli.fit.objectives import Objective
 from scaling_cli.fit.problems import Problem
-from scaling_cli.fit.solve import CONVERGED, Optimum, Slopes, descend, polish_squares, slopes
+from scaling_cli.fit.solve import Optimum, Slopes, descend, polish_squares, slopes, zero_gradient
 from scaling_cli.fit.starts import starting_points
 
 Array = Any
@@ -105,9 +105,8 @@ def _certified(
     agreeing = int((np.abs(values - value) <= max(SAME * value, exact)).sum())
     at = slopes(problem, objective, point, weights, delta=delta, curvature=problem.curvature(point))
     norm = float(at.relative[0])
-    certificate = Certificate(
-        bool(norm <= CONVERGED or value <= exact), norm, starts, agreeing, condition_number(at.gauss_newton[0])
-    )
+    converged = bool(norm <= zero_gradient(problem, delta) or value <= exact)
+    certificate = Certificate(converged, norm, starts, agreeing, condition_number(at.gauss_newton[0]))
     return PointFit(point[0], problem.outer(point)[0], value, residuals[0], at, certificate)
 
 

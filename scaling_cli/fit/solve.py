@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from scaling_cli.fit.objectives import Objective
-from scaling_cli.fit.problems import Problem
+from scaling_cli.fit.problems import TARGET, Problem
 
 Array = Any
 CONVERGED = 1e-9  # largest gradient, relative to the sum of its terms' sizes
@@ -30,6 +30,12 @@ class Slopes(NamedTuple):
     hessian: Array
     relative: Array
     gauss_newton: Array
+
+
+def zero_gradient(problem: Problem, delta: float) -> float:
+    """Return the relative gradient that counts as zero: below a narrow threshold, residuals' own rounding sets it."""
+    rounding = 4.0 * float(np.finfo(float).eps * np.abs(problem.data[TARGET]).max())
+    return max(CONVERGED, rounding / delta)
 
 
 def slopes(
@@ -90,6 +96,7 @@ def descend(
     inner = inner.copy()
     damping = np.full(len(inner), 1e-3)
     idle = np.zeros(len(inner), dtype=int)
+    zero = zero_gradient(problem, delta)
     active = np.arange(len(inner))
     found = _at(problem, objective, inner, weights, delta, exact)
     value, relative = found.value.copy(), found.relative.copy()
@@ -105,7 +112,7 @@ def descend(
         value[active[better]], relative[active[better]] = after.value[better], after.relative[better]
         damping[active] = np.where(better, damping[active] * 0.1, damping[active] * 10.0)
         full = damping[active] < 1e-8
-        idle[active] = np.where(progress, 0, idle[active] + ((better & full) | (found.relative <= CONVERGED)))
+        idle[active] = np.where(progress, 0, idle[active] + ((better & full) | (found.relative <= zero)))
         found = Slopes(*(np.where(_like(better, a), a, b) for a, b in zip(after, found, strict=True)))
         going = (found.relative > CONVERGED * 1e-3) & (damping[active] < LARGEST_DAMPING) & (idle[active] < IDLE)
         active = active[going]

@@ -41,6 +41,7 @@ CURVES: dict[str, Callable[[Any, Any], Any]] = {
     "plateau": lambda x, c: 2.0 + duals.maximum(c - x, 0.0),
     "trough": lambda x, c: 2.0 + duals.maximum(c - x, 0.0) + duals.maximum(x - c - 3.0, 0.0),
     "no value on the left": lambda x, c: 2.0 + (x - c) * (x - c) + 0.0 * duals.log(x + 9.0),
+    "no value on the right": lambda x, c: 2.0 + (x - c) * (x - c) + 0.0 * duals.log(20.5 - x),
     "falling": lambda x, c: 2.0 - 0.01 * x + 0.0 * c,
     "zero plateau": lambda x, c: duals.maximum(c - x, 0.0),
 }
@@ -56,7 +57,8 @@ def test_least_at_finds_what_find_minimum_finds(name: str) -> None:
         best = find_minimum(lambda x: CURVES[name](x, c), -10.0, 44.0)
         return math.nan if best is None else best
 
-    np.testing.assert_allclose(found, [scalar(float(c)) for c in given_], rtol=0.0, atol=1e-10)
+    atol = 1e-7 if name == "no value on the right" else 1e-10  # there the search must do without derivatives
+    np.testing.assert_allclose(found, [scalar(float(c)) for c in given_], rtol=0.0, atol=atol)
 
 
 SOLVES: dict[str, Callable[[Any], Any]] = {

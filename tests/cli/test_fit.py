@@ -1,0 +1,309 @@
+"""`scaling fit`, asked as people ask it: a table of runs in; exit code, stdout and stderr out."""
+
+import csv
+import io
+import json
+import math
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from scaling_cli.cli.app import main
+from scaling_cli.fitting import Request, fit_runs
+
+RUNS = str(Path(__file__).parents[2] / "examples" / "runs.csv")
+FORMATS = ("table", "json", "csv", "markdown")
+NAMES = ["E", "A", "B", "alpha", "beta"]
+ROW_KEYS = ["name", "value", "se", "low", "high"]
+CERTIFICATE = ["converged", "gradient_norm", "starts", "starts_agreeing", "condition_number"]
+FEW = ("--draws", "40")
+
+
+class Ran(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+Ask = Callable[..., Ran]
+
+
+@pytest.fixture
+def ask(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ask:
+    """Run `scaling fit` in this process."""
+
+    def run(*argv: str, stdin: str = "") -> Ran:
+        monkeypatch.setattr(sys, "argv", ["scaling", "fit", *argv])
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
+        with pytest.raises(SystemExit) as caught:
+            main()
+        return Ran(int(caught.value.code or 0), *capsys.readouterr())
+
+    return run
+
+
+def parsed(ran: Ran) -> dict[str, Any]:
+    """Return the JSON of an answer, refusing NaN and Infinity."""
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} in JSON")
+
+    assert ran.code == 0, ran.err
+    assert ran.err == ""
+    found: dict[str, Any] = json.loads(ran.out, parse_constant=refuse)
+    return found
+
+
+def values(ran: Ran) -> dict[str, float]:
+    return {row["name"]: row["value"] for row in parsed(ran)["rows"]}
+
+
+def refusal(ran: Ran, code: int) -> str:
+    assert ran.code == code, ran.err or ran.out
+    assert ran.out == ""
+    assert "Traceback" not in ran.err
+    assert ran.err.startswith("error: ")
+    return ran.err
+
+
+def table(header: str, *columns: str) -> str:
+    """Return the example's runs as CSV with another header, each column a Python expression of a row."""
+    lines = [header]
+    with open(RUNS, encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            given: dict[str, Any] = {key: row[key] if key == "name" else float(row[key]) for key in row}
+            lines.append(",".join(str(eval(column, {}, given)) for column in columns))
+    return "\n".join(lines) + "\n"
+
+
+@pytest.fixture(scope="module")
+def plain() -> dict[str, float]:
+    """Return the coefficients of the example's runs."""
+    fit = fit_runs(Request(RUNS, draws=0)).fit
+    return dict(zip(fit.names, map(float, fit.values), strict=True))
+
+
+# what an answer has
+
+
+def test_json_has_every_promised_key(ask: Ask) -> None:
+    found = parsed(ask(RUNS, "-f", "json", "--at", "1e22", "--at", "1e24", *FEW))
+    assert found["schema"] == "scaling.fit/1"
+    assert sorted(row["name"] for row in found["rows"]) == sorted(NAMES)
+    assert all(list(row) == ROW_KEYS for row in found["rows"])
+    assert all(row["low"] < row["value"] < row["high"] and row["se"] > 0 for row in found["rows"])
+    assert list(found["objective"]) == ["name", "delta", "value"]
+    assert (found["objective"]["name"], found["objective"]["delta"]) == ("huber-log", 1e-3)
+    assert found["runs"] == {"read": 36, "used": 36, "dropped": []}
+    assert list(found["certificate"]) == CERTIFICATE
+    assert found["certificate"]["converged"] is True
+    assert found["certificate"]["starts_agreeing"] >= 2
+    assert [row["flops"] for row in found["predictions"]] == [1e22, 1e24]
+    assert found["law"]["relations"]["loss"]["formula"] == "E + A / N**alpha + B / D**beta"
+
+
+def test_the_answer_holds_the_law_behind_the_simulation(ask: Ask) -> None:
+    rows = {row["name"]: row for row in parsed(ask(RUNS, "-f", "json"))["rows"]}
+    truth = {"E": 1.82, "A": 482.0, "alpha": 0.348, "B": 2085.0, "beta": 0.366}
+    assert all(rows[name]["low"] < value < rows[name]["high"] for name, value in truth.items())
+
+
+def test_predictions_lie_within_their_intervals(ask: Ask) -> None:
+    (row,) = parsed(ask(RUNS, "-f", "json", "--at", "1e23", "--draws", "400"))["predictions"]
+    for key in ("params", "tokens", "loss"):
+        assert row[f"{key}_low"] < row[key] < row[f"{key}_high"]
+    assert row["new_loss_high"] - row["new_loss_low"] > row["loss_high"] - row["loss_low"]
+    assert row["new_loss_low"] < row["loss"] < row["new_loss_high"]
+    assert 6.0 * row["params"] * row["tokens"] == pytest.approx(1e23, rel=1e-9)
+
+
+def test_the_exponents_add_up_to_one(ask: Ask, plain: dict[str, float]) -> None:
+    a, b = parsed(ask(RUNS, "-f", "json", *FEW))["exponents"]
+    assert (a["name"], b["name"]) == ("a", "b")
+    assert a["value"] + b["value"] == pytest.approx(1.0)
+    assert a["value"] == pytest.approx(plain["beta"] / (plain["alpha"] + plain["beta"]), rel=1e-9)
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_every_format_names_every_coefficient(ask: Ask, format_: str) -> None:
+    ran = ask(RUNS, "--format", format_, "--at", "1e22", *FEW)
+    assert ran.code == 0, ran.err
+    assert all(name in ran.out for name in NAMES)
+    assert "\x1b" not in ran.out
+
+
+def test_csv_has_the_columns_of_the_rows(ask: Ask) -> None:
+    read = list(csv.DictReader(io.StringIO(ask(RUNS, "-f", "csv", *FEW).out)))
+    rows = parsed(ask(RUNS, "-f", "json", *FEW))["rows"]
+    assert [row["name"] for row in read] == [row["name"] for row in rows]
+    assert list(read[0])[: len(ROW_KEYS)] == ROW_KEYS
+    assert [float(row["value"]) for row in read] == [row["value"] for row in rows]
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_the_same_seed_gives_the_same_bytes(ask: Ask, format_: str) -> None:
+    argv = (RUNS, "-f", format_, "--at", "1e24", *FEW)
+    assert ask(*argv).out == ask(*argv).out
+    assert ask(*argv).out != ask(*argv, "--seed", "1").out
+
+
+def test_squares_have_no_threshold(ask: Ask) -> None:
+    assert parsed(ask(RUNS, "-f", "json", "--draws", "0", "--objective", "ls-log"))["objective"]["delta"] is None
+
+
+def test_the_command_and_the_library_answer_alike(ask: Ask) -> None:
+    found = parsed(ask(RUNS, "-f", "json", "--at", "1e24", *FEW))
+    answer = fit_runs(Request(RUNS, at=(1e24,), draws=40))
+    assert [row["value"] for row in found["rows"]] == list(map(float, answer.fit.values))
+    (said, meant) = (found["predictions"][0], answer.predictions[0]._asdict())
+    assert {key: said[key] for key in meant if key != "notes"} == {k: v for k, v in meant.items() if k != "notes"}
+
+
+def test_nothing_of_the_source_of_a_form_is_left_in_a_fit(ask: Ask) -> None:
+    text = json.dumps(parsed(ask(RUNS, "-f", "json", "--draws", "0"))["law"])
+    assert not any(word in text for word in ("Hoffmann", "MassiveText", "SentencePiece", "2203"))
+
+
+# reading runs
+
+
+def test_standard_input(ask: Ask, plain: dict[str, float]) -> None:
+    ran = ask("-", "-f", "json", "--draws", "0", stdin=Path(RUNS).read_text(encoding="utf-8"))
+    assert values(ran) == plain
+
+
+def test_a_formula_and_standard_input(ask: Ask, plain: dict[str, float]) -> None:
+    text = Path(RUNS).read_text(encoding="utf-8")
+    formula = "E + A / N**alpha + B / D**beta"
+    ran = ask("-", "-f", "json", "--draws", "0", "--formula", formula, "--positive", "all", stdin=text)
+    assert values(ran) == pytest.approx(plain, rel=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("header", "columns"),
+    [
+        ("N,D,loss", ("params", "tokens", "loss")),
+        ("model_size,n_tokens,val_loss", ("params", "tokens", "loss")),
+        ("num_params,flops,eval_loss", ("params", "6 * params * tokens", "loss")),
+        ("tokens,C,L", ("tokens", "6 * params * tokens", "loss")),
+        ("params,tokens,loss", ("f'{params / 1e6!r}M'", "f'{tokens / 1e9!r}B'", "loss")),
+        ("params,tokens,loss", ("f'{params / 1e9!r}B'", "f'{tokens / 1e12!r} trillion'", "loss")),
+    ],
+)
+def test_usual_names_and_human_units(header: str, columns: tuple[str, ...], ask: Ask, plain: dict[str, float]) -> None:
+    assert values(ask("-", "-f", "json", "--draws", "0", stdin=table(header, *columns))) == pytest.approx(
+        plain, rel=1e-7
+    )
+
+
+def test_columns_may_be_formulas(ask: Ask, plain: dict[str, float]) -> None:
+    text = table("size,seen,ppl", "params / 1e9", "tokens / 1e12", "2.718281828459045 ** loss")
+    chosen = [part for pair in ("params=1e9*size", "tokens=1e12*seen", "loss=log(ppl)") for part in ("--columns", pair)]
+    assert values(ask("-", "-f", "json", "--draws", "0", *chosen, stdin=text)) == pytest.approx(plain, rel=1e-6)
+
+
+def test_a_target_may_be_a_formula(ask: Ask) -> None:
+    argv = ("--formula", "a - b * log(N)", "--objective", "ls", "--draws", "0", "-f", "json")
+    found = values(ask(RUNS, *argv, "--target", "log(loss)"))
+    power = values(ask(RUNS, "--formula", "A * N**-b", "--objective", "ls-log", "--draws", "0", "-f", "json"))
+    assert found["b"] == pytest.approx(power["b"], rel=1e-7)
+    assert math.exp(found["a"]) == pytest.approx(power["A"], rel=1e-7)
+
+
+def test_where_selects_rows_and_says_so(ask: Ask) -> None:
+    found = parsed(ask(RUNS, "-f", "json", "--draws", "0", "--where", "flops < 5e20 and not name == 'run-01'"))
+    assert (found["runs"]["read"], found["runs"]["used"]) == (36, 26)
+    assert sum(dropped["count"] for dropped in found["runs"]["dropped"]) == 10
+    assert any("26 of 36 rows" in note for note in found["notes"])
+
+
+def test_no_row_satisfies_where(ask: Ask) -> None:
+    assert "--where" in refusal(ask(RUNS, "--where", "loss > 100"), 2)
+
+
+def test_a_note_is_said_once(ask: Ask) -> None:
+    text = Path(RUNS).read_text(encoding="utf-8") + "worse,1e9,2e10,nan\n"
+    notes = parsed(ask("-", "-f", "json", "--draws", "0", stdin=text))["notes"]
+    assert sum("1 row dropped" in note for note in notes) == 1
+
+
+def test_weights_and_groups(ask: Ask, plain: dict[str, float]) -> None:
+    text = table("params,tokens,loss,w,lab", "params", "tokens", "loss", "1", "'ab'[params > 1e9]")
+    assert values(ask("-", "-f", "json", "--draws", "0", "--weights", "w", stdin=text)) == pytest.approx(plain)
+    grouped, alone = (parsed(ask("-", "-f", "json", *FEW, *more, stdin=text)) for more in (("--group", "lab"), ()))
+    assert [row["value"] for row in grouped["rows"]] == [row["value"] for row in alone["rows"]]
+    assert [row["low"] for row in grouped["rows"]] != [row["low"] for row in alone["rows"]]
+
+
+# forms and objectives
+
+
+@pytest.mark.parametrize("form", ["besiroglu-2024", "kaplan-2020", "busbridge-2025", "gadre-2024-c4"])
+def test_forms_of_presets(ask: Ask, form: str) -> None:
+    found = parsed(ask(RUNS, "-f", "json", "--draws", "0", "--form", form))
+    assert all(math.isfinite(row["value"]) and row["value"] > 0.0 for row in found["rows"])
+
+
+def test_fix_and_tie(ask: Ask) -> None:
+    found = values(ask(RUNS, "-f", "json", *FEW, "--fix", "alpha=beta", "--fix", "E=1.82"))
+    assert found["alpha"] == found["beta"]
+    assert found["E"] == 1.82
+
+
+@pytest.mark.parametrize("objective", ["huber-log", "ls-log", "ls", "lad-log", "lad"])
+def test_objectives(ask: Ask, objective: str, plain: dict[str, float]) -> None:
+    found = parsed(ask(RUNS, "-f", "json", "--draws", "0", "--objective", objective))
+    assert found["certificate"]["converged"]
+    assert found["objective"]["name"] == objective
+    assert {row["name"]: row["value"] for row in found["rows"]}["E"] == pytest.approx(plain["E"], rel=0.1)
+
+
+def test_a_wide_threshold_is_half_the_squares(ask: Ask) -> None:
+    argv = (RUNS, "-f", "json", "--draws", "0")
+    wide, squares = parsed(ask(*argv, "--delta", "10")), parsed(ask(*argv, "--objective", "ls-log"))
+    assert wide["objective"]["value"] == pytest.approx(0.5 * squares["objective"]["value"], rel=1e-10)
+
+
+# refusals
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (("--objective", "huber"), "huber-log"),
+        (("--delta", "0"), "--delta"),
+        (("--quantile", "1.5"), "--quantile"),
+        (("--draws", "many"), "--draws"),
+        (("--bootstrap", "jackknife"), "pairs"),
+        (("--seed", "-1"), "--seed"),
+        (("--fix", "gamma=1"), "gamma"),
+        (("--fix", "alpha"), "NAME=VALUE"),
+        (("--start", "alpha=-1"), "positive"),
+        (("--formula", "E + "), "--formula"),
+        (("--formula", "2 * N"), "coefficient"),
+        (("--formula", "E + A / N**a", "--form", "kaplan"), "--form"),
+        (("--positive", "all"), "--formula"),
+        (("--form", "hernandez-2021"), "no loss"),
+        (("--form", "no-such-law"), "no-such-law"),
+        (("--where", "loss <"), "--where"),
+        (("--where", "lossy < 3"), "lossy"),
+        (("--columns", "params=sise"), "sise"),
+        (("--weights", "w"), "w"),
+        (("--group", "lab"), "lab"),
+        (("--flops-from", "7nd"), "6nd"),
+        (("--at", "0"), "--at"),
+    ],
+)
+def test_wrong_questions(ask: Ask, argv: tuple[str, ...], said: str) -> None:
+    assert said in refusal(ask(RUNS, *FEW, *argv), 2)
+
+
+def test_too_few_runs(ask: Ask) -> None:
+    assert "at least 6" in refusal(ask(RUNS, "--where", "name == 'run-01'"), 3)
+
+
+def test_one_budget_does_not_determine_a_law(ask: Ask) -> None:
+    assert "--fix" in refusal(ask(RUNS, *FEW, "--formula", "(E + F) / N**a"), 3)
