@@ -106,9 +106,12 @@ def find_minimum(function: Callable[[Value], Value], low: float, high: float) ->
     i = values.index(min(values))
 
     def rising(x: float) -> float:
-        result = function(Dual(x, 1.0))
+        try:
+            result = function(Dual(x, 1.0))
+        except (ArithmeticError, ValueError):
+            return 1.0  # outside the function's domain
         slope = float(slope_of(result) + HALF_ULP * abs(value_of(result)))
-        return slope or SMALLEST  # level counts as rising
+        return 1.0 if math.isnan(slope) else slope or SMALLEST  # level counts as rising
 
     if values[i] == math.inf:
         return None
@@ -116,11 +119,8 @@ def find_minimum(function: Callable[[Value], Value], low: float, high: float) ->
         i -= 1
     if i == SCAN_POINTS:
         return None
-    try:
-        if rising(points[i]) < 0.0 <= rising(points[i + 1]):
-            return find_root(rising, points[i], points[i + 1])
-    except (ArithmeticError, ValueError):
-        pass  # the right end lies outside the function's domain: close in without derivatives
+    if rising(points[i]) < 0.0 <= rising(points[i + 1]):
+        return find_root(rising, points[i], points[i + 1])
     if i == 0:
         return None
     return _golden_section(function, points[i - 1], points[i + 1])

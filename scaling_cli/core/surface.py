@@ -14,8 +14,8 @@ from scaling_cli.errors import NoAnswer
 
 LARGEST = math.log(1e280)  # budgets, params and tokens are sought below this
 NEARLY_INFINITE = 1e290
-NEWTON_STEPS = 60
-NEWTON_TOLERANCE = 1e-12  # of the last step in a logarithm; the error is its square
+NEWTON_STEPS = 25
+NEWTON_TOLERANCE = 1e-9  # of the last step in a logarithm; the error left is its square
 MARGIN = 10.0  # e-folds beyond N = 1 and D = 1 in which an optimum is sought
 _SIX_ND = ("*", ("*", ("num", compute.FLOPS_PER_PARAM_AND_TOKEN), ("name", "N")), ("name", "D"))
 
@@ -157,7 +157,7 @@ class Surface:
         if is_array(flops):
             shape = flops.shape
             return exp(sweep(self._optimal_log_params, log(flops).ravel())).reshape(shape)
-        x = find_minimum(lambda x: self.isoflop(x, flops), -MARGIN, math.log(flops) + MARGIN)
+        x = find_minimum(lambda x: self._isoflop_or_error(x, flops), -MARGIN, math.log(flops) + MARGIN)
         if x is None:
             hint = "its loss keeps falling towards one end of the isoflop"
             raise NoAnswer(f"{self.law.id} has no optimal split at {flops:.6g} FLOPs", hint)
@@ -170,6 +170,12 @@ class Surface:
         """Return the loss of exp(x) params with the tokens that flops leave."""
         params = exp(x)
         return self.loss(params, self.tokens_for(flops, params))
+
+    def _isoflop_or_error(self, x: Value, flops: float) -> Value:
+        try:
+            return self.isoflop(x, flops)
+        except NoAnswer as error:  # params that the budget cannot pay for: no point of the isoflop
+            raise ArithmeticError from error
 
     def tokens_at_loss(self, params: Value, loss: Value) -> Value:
         """Return the tokens at which params reach a loss."""

@@ -97,7 +97,8 @@ def least_at(function: Callable[[Value, Array], Value], low: Array, high: Array,
         def rising(x: Array) -> Array:
             at = function(Dual(x, 1.0), given)
             slope = slope_of(at) + HALF_ULP * abs(value_of(at))
-            return xp.where(slope == 0.0, SMALLEST, slope)  # level counts as rising
+            # level counts as rising, and so does what lies outside the function's domain
+            return xp.where(xp.isnan(slope), 1.0, xp.where(slope == 0.0, SMALLEST, slope))
 
         return xp.where(inside, bisect(rising, points[left, columns], points[left + 1, columns]), xp.nan)
 

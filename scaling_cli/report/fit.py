@@ -48,7 +48,7 @@ def fit_report(answer: "Answer", *, saved: str | None) -> Report:
     tables = [Table("", COEFFICIENTS, shown), Table("", ABOUT, _about(answer))]
     if predictions:
         tables.append(Table("At the optimum, 90 % intervals", PREDICTIONS, predictions))
-    notes = [*answer.runs.notes, *(str(dropped) for dropped in answer.runs.dropped), *fit.notes]
+    notes = [*answer.runs.notes, *fit.notes]
     notes += [note for prediction in answer.predictions for note in prediction.notes]
     if saved:
         notes.append(f"saved as {saved}: scaling plan --law {saved} --flops 1e22")

@@ -175,13 +175,6 @@ def test_standard_input(ask: Ask, plain: dict[str, float]) -> None:
     assert values(ran) == plain
 
 
-def test_a_formula_and_standard_input(ask: Ask, plain: dict[str, float]) -> None:
-    text = Path(RUNS).read_text(encoding="utf-8")
-    formula = "E + A / N**alpha + B / D**beta"
-    ran = ask("-", "-f", "json", "--draws", "0", "--formula", formula, "--positive", "all", stdin=text)
-    assert values(ran) == pytest.approx(plain, rel=1e-7)
-
-
 @pytest.mark.parametrize(
     ("header", "columns"),
     [
@@ -303,7 +296,3 @@ def test_wrong_questions(ask: Ask, argv: tuple[str, ...], said: str) -> None:
 
 def test_too_few_runs(ask: Ask) -> None:
     assert "at least 6" in refusal(ask(RUNS, "--where", "name == 'run-01'"), 3)
-
-
-def test_one_budget_does_not_determine_a_law(ask: Ask) -> None:
-    assert "--fix" in refusal(ask(RUNS, *FEW, "--formula", "(E + F) / N**a"), 3)

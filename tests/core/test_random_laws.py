@@ -18,7 +18,7 @@ TERMS = [
 ]  # fmt: skip
 FLOPS = [
     "6 * N * D", "6 * N * D + n * D", "6 * N**0.9 * D", "6 * N * D * (1 + 1e5 / N**0.5)", "6 * N * D + 30 * N**1.5",
-    "6 * N * D + k * N", "6 * N * max(D, n)",
+    "6 * N * D + k * N",
 ]  # fmt: skip
 
 
