@@ -20,7 +20,7 @@ COMMANDS = {
     "python -I -c pass": [sys.executable, "-I", "-c", "pass"],
     "scaling plan --flops 1e22 --format json": [*SCALING, "plan", "--flops", "1e22", "--format", "json"],
     "scaling plan --flops 1e22": [*SCALING, "plan", "--flops", "1e22"],
-    "scaling loss --params 70B --tokens 1.4T -f json": [*SCALING, "loss", "--params", "70B", "--tokens", "1.4T", "-f", "json"],
+    "scaling loss --params 7B --tokens 1T -f json": [*SCALING, "loss", "--params", "7B", "--tokens", "1T", "-f", "json"],
     "scaling plan --flops 1e22 --law all -f json": [*SCALING, "plan", "--flops", "1e22", "--law", "all", "-f", "json"],
     "scaling laws": [*SCALING, "laws"],
 }  # fmt: skip

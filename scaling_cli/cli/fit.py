@@ -8,12 +8,12 @@ from scaling_cli.cli import options
 from scaling_cli.cli.output import check_format, show
 from scaling_cli.core.quantities import parse_quantity
 
-HELP = """Fit a law to training runs, with uncertainty, and save it as a preset.
+HELP = """Fit a law to training runs, with uncertainty.
 
 RUNS is a table (CSV, TSV, JSON Lines, Parquet) with params, tokens or flops, and loss; '-' is stdin.
 
 \b
-Example: scaling fit runs.csv --at 1e24 --save my-law.yaml
+Example: scaling fit runs.csv --at 1e24
 """
 Text = str | None
 
@@ -74,8 +74,6 @@ def fit(
     at: Annotated[
         list[str], typer.Option("--at", metavar="C", help="Predict the optimum of this budget; repeatable.")
     ] = [],  # noqa: B006
-    save: Annotated[Text, typer.Option("--save", metavar="FILE", help="Write the fitted law as a preset.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite FILE.")] = False,
     format_: options.Format = "table",
 ) -> None:
     """Fit a law to runs."""
@@ -92,4 +90,4 @@ def fit(
         tuple(parse_quantity(text, "flops", "--at") for text in at),
     )  # fmt: skip
     answer = fit_runs(request)
-    show(fit_report(answer, saved=save), format_)
+    show(fit_report(answer), format_)

@@ -33,7 +33,7 @@ PREDICTIONS = [
 ABOUT = [Column("what", "what"), Column("value", "value")]
 
 
-def fit_report(answer: "Answer", *, saved: str | None) -> Report:
+def fit_report(answer: "Answer") -> Report:
     """Return the report of `scaling fit`."""
     fit = answer.fit
     rows = [
@@ -50,8 +50,6 @@ def fit_report(answer: "Answer", *, saved: str | None) -> Report:
         tables.append(Table("At the optimum, 90 % intervals", PREDICTIONS, predictions))
     notes = [*answer.runs.notes, *fit.notes]
     notes += [note for prediction in answer.predictions for note in prediction.notes]
-    if saved:
-        notes.append(f"saved as {saved}: scaling plan --law {saved} --flops 1e22")
     return Report("scaling.fit/1", rows, notes, tables, _extra(answer, exponents, predictions))
 
 

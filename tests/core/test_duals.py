@@ -144,6 +144,10 @@ def test_a_value_that_is_none_stays_none(function: Callable[..., float]) -> None
     assert math.isnan(function(math.nan, 1.0))
     assert math.isnan(function(1.0, math.nan))
     assert np.isnan(function(np.array([math.nan, 1.0]), np.array([1.0, math.nan]))).all()
+    for missing, there in ((math.nan, 1.0), (np.array([math.nan]), np.array([1.0]))):
+        assert np.isnan(function(Dual(missing, 1.0), there).value)
+        assert np.isnan(function(there, Dual(missing, 1.0)).value)
+        assert np.isnan(function(Dual(there, 1.0), missing).value)
 
 
 def test_composition() -> None:
