@@ -15,15 +15,18 @@ import time
 
 import scaling_cli
 
-SCALING = [sys.executable, "-m", "scaling_cli"]
+FLOOR = "python -I -c pass"
+QUESTIONS = (
+    "plan --flops 1e22 --format json",
+    "plan --flops 1e22",
+    "loss --params 70B --tokens 1.4T --format json",
+    "plan --flops 1e22 --law all --format json",
+    "laws",
+)
 COMMANDS = {
-    "python -I -c pass": [sys.executable, "-I", "-c", "pass"],
-    "scaling plan --flops 1e22 --format json": [*SCALING, "plan", "--flops", "1e22", "--format", "json"],
-    "scaling plan --flops 1e22": [*SCALING, "plan", "--flops", "1e22"],
-    "scaling loss --params 7B --tokens 1T -f json": [*SCALING, "loss", "--params", "7B", "--tokens", "1T", "-f", "json"],
-    "scaling plan --flops 1e22 --law all -f json": [*SCALING, "plan", "--flops", "1e22", "--law", "all", "-f", "json"],
-    "scaling laws": [*SCALING, "laws"],
-}  # fmt: skip
+    FLOOR: [sys.executable, "-I", "-c", "pass"],
+    **{f"scaling {text}": [sys.executable, "-m", "scaling_cli", *text.split()] for text in QUESTIONS},
+}
 TARGETS = {"scaling plan --flops 1e22 --format json": 9.0, "scaling plan --flops 1e22": 16.0}
 
 
@@ -43,7 +46,7 @@ def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 25
     compileall.compile_dir(os.path.dirname(scaling_cli.__file__), quiet=2)
     seconds = measure(rounds)
-    floor = statistics.median(seconds["python -I -c pass"])
+    floor = statistics.median(seconds[FLOOR])
     print(f"{'command':50} {'median (ms)':>12} {'ratio':>7} {'at most':>8}")
     for name, times in seconds.items():
         median = statistics.median(times)
