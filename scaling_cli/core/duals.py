@@ -154,7 +154,7 @@ def _smaller(a: Value, b: Value) -> Value:
     if not isinstance(a, Dual) and not isinstance(b, Dual):
         return library_of(b if isinstance(a, float) else a).minimum(a, b)
     (u, du), (v, dv) = _parts(a), _parts(b)
-    first = u <= v
+    first = (u <= v) | (u != u)  # NaN wins, as everywhere
     if isinstance(first, bool):
         return Dual(u, du) if first else Dual(v, dv)
     where = library_of(first).where
