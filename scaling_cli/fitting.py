@@ -7,6 +7,7 @@ Not imported by `import scaling_cli`, since it needs numpy and scipy:
 """
 
 import math
+import os
 import platform
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -17,9 +18,11 @@ from scaling_cli.core.laws import QUANTITIES, Law
 from scaling_cli.core.runs import Runs
 from scaling_cli.errors import InputError, NoAnswer
 from scaling_cli.files.catalogue import load_law
+from scaling_cli.files.presets import NAME
 from scaling_cli.files.runs import read_runs
+from scaling_cli.files.saving import save_law
 from scaling_cli.files.tables import open_table
-from scaling_cli.fit.fits import Fit, Options, fit_form
+from scaling_cli.fit.fits import Fit, Options, fit_form, refits
 from scaling_cli.fit.forms import DEFAULT_FORM, Form, formula_form, preset_form, settle
 from scaling_cli.fit.objectives import DELTA, objective
 from scaling_cli.fit.predictions import Answer, exponents, predict
@@ -85,6 +88,21 @@ def fit_runs(request: Request, *, progress: Callable[[int], None] | None = None)
     )  # fmt: skip
 
 
+def save_fit(answer: Answer, path: str, *, force: bool = False) -> None:
+    """Write a fit as a preset that every command takes, with its refits beside it and its manifest inside.
+
+    Args:
+        answer: a fit.
+        path: the file, ending in .yaml; the law takes its name.
+        force: replace an existing file.
+
+    Raises: FileError when the file exists and force is false, or cannot be written.
+    """
+    stem = os.path.splitext(os.path.basename(path))[0].lower()
+    law = answer.law._replace(id=stem if NAME.fullmatch(stem) else answer.law.id)
+    save_law(law, path, draws=refits(answer.fit), manifest=answer.manifest, force=force)
+
+
 def _form(request: Request, names: list[str]) -> Form:
     if request.formula is None:
         if request.positive is not None:
@@ -146,7 +164,7 @@ def _described(law: Law, form: Form, runs: Runs, data: Mapping[str, list[float]]
     return law._replace(title=title, relations=relations)
 
 
-def _manifest(request: Request, fit: Fit, runs: Runs) -> dict[str, object]:
+def _manifest(request: Request, fit: Fit, runs: Runs) -> dict[str, str | float]:
     """Return what it takes to work the fit out again, and what came out."""
     from importlib.metadata import version
 

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from scaling_cli.core.comparisons import Rung, climb, mark
+from scaling_cli.core.comparisons import Rung, climb, loss_by_law, plan_law
 from scaling_cli.core.duals import Value
 from scaling_cli.core.figures import Verdict, check_figure
 from scaling_cli.core.laws import Law
 from scaling_cli.core.losses import Loss
-from scaling_cli.core.losses import predict_loss as _predict_loss
-from scaling_cli.core.plans import Plan, Planner
+from scaling_cli.core.plans import Plan
 from scaling_cli.core.quantities import parse_quantity
 from scaling_cli.files.catalogue import load_all, load_law
 
@@ -35,9 +34,7 @@ def plan(
     >>> plan("chinchilla", flops=1.21e20).params
     1000000000.0
     """
-    chosen = _law(law)
-    answer = Planner(chosen, settings).plan({name: _number(value, name) for name, value in known.items()})
-    return answer._replace(notes=(*answer.notes, *mark(chosen, answer)))
+    return plan_law(_law(law), {name: _number(value, name) for name, value in known.items()}, settings or {})
 
 
 def predict_loss(
@@ -54,9 +51,7 @@ def predict_loss(
     >>> round(predict_loss("hoffmann-2022-approach-3-rounded", params="70B", tokens="1.4T").loss, 4)
     1.9366
     """
-    chosen = _law(law)
-    answer = _predict_loss(chosen, _number(params, "params"), _number(tokens, "tokens"), settings or {})
-    return answer._replace(notes=(*answer.notes, *mark(chosen, answer)))
+    return loss_by_law(_law(law), _number(params, "params"), _number(tokens, "tokens"), settings or {})
 
 
 def compare(

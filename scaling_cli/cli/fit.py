@@ -8,12 +8,12 @@ from scaling_cli.cli import options
 from scaling_cli.cli.output import check_format, show
 from scaling_cli.core.quantities import parse_quantity
 
-HELP = """Fit a law to training runs, with uncertainty.
+HELP = """Fit a law to training runs, with uncertainty, and save it as a preset.
 
 RUNS is a table (CSV, TSV, JSON Lines, Parquet) with params, tokens or flops, and loss; '-' is stdin.
 
 \b
-Example: scaling fit runs.csv --at 1e24
+Example: scaling fit runs.csv --at 1e24 --save my-law.yaml
 """
 Text = str | None
 
@@ -74,10 +74,12 @@ def fit(
     at: Annotated[
         list[str], typer.Option("--at", metavar="C", help="Predict the optimum of this budget; repeatable.")
     ] = [],  # noqa: B006
+    save: Annotated[Text, typer.Option("--save", metavar="FILE", help="Write the fitted law as a preset.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite FILE.")] = False,
     format_: options.Format = "table",
 ) -> None:
     """Fit a law to runs."""
-    from scaling_cli.fitting import Request, fit_runs
+    from scaling_cli.fitting import Request, fit_runs, save_fit
     from scaling_cli.report.fit import fit_report
 
     check_format(format_)
@@ -86,8 +88,10 @@ def fit(
         runs, form, formula, target, options.pairs("--columns", columns), where, weights, group, flops_from,
         options.pairs("--fix", fix), options.settings(start, "--start"), positive, objective,
         parse_quantity(delta, "number", "--delta"), share,
-        options.whole(draws, "--draws", most=100_000), bootstrap, options.whole(seed, "--seed", most=2**62),
+        options.whole(draws, "--draws", most=20_000), bootstrap, options.whole(seed, "--seed", most=2**62),
         tuple(parse_quantity(text, "flops", "--at") for text in at),
     )  # fmt: skip
     answer = fit_runs(request)
-    show(fit_report(answer), format_)
+    if save is not None:
+        save_fit(answer, save, force=force)
+    show(fit_report(answer, saved=save), format_)

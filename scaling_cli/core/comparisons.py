@@ -5,6 +5,7 @@ from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeVar
 
+from scaling_cli.core.duals import Value
 from scaling_cli.core.figures import unreproduced
 from scaling_cli.core.knowns import check_knowns
 from scaling_cli.core.laws import Law
@@ -39,6 +40,26 @@ class Spread(NamedTuple):
     params_max: float
 
 
+def plan_law(law: Law, known: Mapping[str, Value], settings: Settings) -> Plan:
+    """Return one law's plan, with its interval where it carries draws, and what marks it."""
+    plan = Planner(law, settings).plan(known)
+    if law.draws:
+        from scaling_cli.core.intervals import plan_interval  # most laws carry no draws
+
+        plan = plan_interval(plan, law, known, settings)
+    return plan._replace(notes=(*plan.notes, *mark(law, plan)))
+
+
+def loss_by_law(law: Law, params: Value, tokens: Value, settings: Settings) -> Loss:
+    """Return one law's loss of params on tokens, with its interval where it carries draws, and what marks it."""
+    loss = predict_loss(law, params, tokens, settings)
+    if law.draws:
+        from scaling_cli.core.intervals import loss_interval
+
+        loss = loss_interval(loss, law, settings)
+    return loss._replace(notes=(*loss.notes, *mark(law, loss)))
+
+
 def plan_laws(laws: Sequence[Law], known: Mapping[str, float], settings: Settings) -> list[Plan]:
     """Return each law's plan; a law that cannot answer says why in its notes.
 
@@ -48,7 +69,7 @@ def plan_laws(laws: Sequence[Law], known: Mapping[str, float], settings: Setting
     return _ask(
         laws,
         settings,
-        lambda law, mine: Planner(law, mine).plan(known),
+        lambda law, mine: plan_law(law, known, mine),
         lambda law: Plan(law.id, **shown),
     )
 
@@ -58,7 +79,7 @@ def predict_losses(laws: Sequence[Law], params: float, tokens: float, settings: 
     return _ask(
         laws,
         settings,
-        lambda law, mine: predict_loss(law, params, tokens, mine),
+        lambda law, mine: loss_by_law(law, params, tokens, mine),
         lambda law: Loss(law.id, params, tokens),
     )
 
@@ -83,7 +104,7 @@ def climb(laws: Sequence[Law], flops: float, decades: int, settings: Settings) -
 
 
 def _planning(law: Law, settings: Settings, flops: float) -> Callable[[], Plan]:
-    return lambda: Planner(law, settings).plan({"flops": flops})
+    return lambda: plan_law(law, {"flops": flops}, settings)
 
 
 def spreads(laws: Sequence[Law], plans: Iterable[Plan]) -> list[Spread]:
@@ -133,12 +154,10 @@ def _ask(
 
 
 def _one(law: Law, question: Callable[[], Answer], empty: Answer) -> tuple[Answer, ScalingError | None]:
-    answer: Answer
     try:
-        answer = question()
+        return question(), None
     except (InputError, NoAnswer) as error:
         return empty._replace(notes=(error.message,), answered=False), error
-    return answer._replace(notes=(*answer.notes, *mark(law, answer))), None
 
 
 def mark(law: Law, answer: Plan | Loss) -> tuple[str, ...]:

@@ -46,6 +46,12 @@ class Formula:
         self.tree = parse(text)
         self.names = tuple(dict.fromkeys(names_in(self.tree)))
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Formula) and self.tree == other.tree and self.text == other.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
     def __repr__(self) -> str:
         return f"Formula({self.text!r})"
 

@@ -5,10 +5,12 @@ from collections.abc import Callable
 
 from scaling_cli.core.duals import Value, exp, log, only_where
 from scaling_cli.core.knowns import check_sizes
-from scaling_cli.core.search import find_bracket, find_root
+from scaling_cli.core.search import TOLERANCE, find_bracket, find_root
 from scaling_cli.core.surface import LARGEST, Surface
 from scaling_cli.core.sweeps import Array, bisect, is_array, quietly, sweep
 from scaling_cli.errors import NoAnswer
+
+USUAL = math.log(1e21)  # FLOPs
 
 
 class Frontier:
@@ -22,6 +24,7 @@ class Frontier:
     def __init__(self, surface: Surface, *, own: bool = True) -> None:
         law = surface.law
         self.surface = surface
+        self.start, self.tolerance = USUAL, TOLERANCE  # of the search for a budget, in log FLOPs
         self.params_relation = self.tokens_relation = self.loss_relation = ""
         if own:
             self.params_relation = law.frontier.get("params", "")
@@ -148,11 +151,11 @@ class Frontier:
                 refusals.append(error)
                 return math.nan
 
-        found = find_bracket(distance, math.log(1e21), lowest=0.0, highest=LARGEST)
+        found = find_bracket(distance, self.start, lowest=0.0, highest=LARGEST)
         if found is None and what == "loss" and distance(0.0) < 0.0:
             raise NoAnswer(f"{law}: {shown} is more than a single FLOP leaves", "ask for a lower loss")
         if found is None and refusals:
             raise refusals[0]
         if found is None:
             raise NoAnswer(f"{law}: no budget below 1e280 FLOPs has {shown} as its optimum")
-        return math.exp(find_root(distance, *found))
+        return math.exp(find_root(distance, *found, tolerance=self.tolerance))

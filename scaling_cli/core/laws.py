@@ -77,6 +77,24 @@ class Figure(NamedTuple):
     note: str = ""
 
 
+class Draws(NamedTuple):
+    """Refits of a law: coefficients by name, a set of values in each row.
+
+    Fields:
+        names: coefficients of the law, or of the relation that states the draws.
+        rows: finite values in the order of `names`; a row is one refit.
+        relation: which relation states them.
+        level: the share of the rows that an interval holds.
+        origin: what a row is, in the plural.
+    """
+
+    names: tuple[str, ...]
+    rows: tuple[tuple[float, ...], ...]
+    relation: str = "loss"
+    level: float = 0.9
+    origin: str = "refits"
+
+
 class Law(NamedTuple):
     """Relations that belong together, with everything their source says of them."""
 
@@ -95,6 +113,8 @@ class Law(NamedTuple):
     notes: tuple[str, ...] = ()
     supersedes: str = ""
     superseded_by: str = ""
+    draws: Draws | None = None
+    manifest: Mapping[str, str | float] = {}
 
     @property
     def params_kind(self) -> str:
@@ -127,6 +147,17 @@ class Law(NamedTuple):
         changed = self.relations[relation]
         changed = changed._replace(coefficients={**changed.coefficients, name: value})
         return self._replace(relations={**self.relations, relation: changed})
+
+    def with_draw(self, i: int) -> "Law":
+        """Return the law with the coefficients of one of its draws, counted from 0, and without draws of its own."""
+        if self.draws is None:
+            return self
+        drawn = dict(zip(self.draws.names, self.draws.rows[i], strict=True))
+        relation = self.relations[self.draws.relation]
+        local = {name: drawn.get(name, value) for name, value in relation.coefficients.items()}
+        shared = {name: drawn.get(name, value) for name, value in self.coefficients.items()}
+        relations = {**self.relations, relation.name: relation._replace(coefficients=local)}
+        return self._replace(coefficients=shared, relations=relations, draws=None)
 
 
 def names_below(law: Law, roots: Iterable[str]) -> set[str]:

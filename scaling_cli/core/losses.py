@@ -1,6 +1,7 @@
 """What a loss is made of: irreducible, due to finite params, due to finite tokens."""
 
 import math
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from scaling_cli.core.duals import Value
@@ -12,9 +13,14 @@ from scaling_cli.core.surface import Surface
 from scaling_cli.core.sweeps import is_array
 from scaling_cli.errors import NoAnswer
 
+UNCERTAIN = ("loss", "irreducible", "loss_from_params", "loss_from_tokens")  # what draws give an interval of
+
 
 class Loss(NamedTuple):
-    """A predicted loss and its parts, in the law's unit; the three parts add up to it."""
+    """A predicted loss and its parts, in the law's unit; the three parts add up to it.
+
+    `low` and `high` are the ends of intervals by name, where the law carries draws.
+    """
 
     law: str
     params: Value
@@ -27,6 +33,8 @@ class Loss(NamedTuple):
     notes: tuple[str, ...] = ()
     outside: tuple[str, ...] = ()
     answered: bool = True
+    low: Mapping[str, Value] = {}
+    high: Mapping[str, Value] = {}
 
 
 def predict_loss(law: Law, params: Value, tokens: Value, settings: Settings) -> Loss:

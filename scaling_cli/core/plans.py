@@ -16,6 +16,7 @@ from scaling_cli.core.surface import Surface
 from scaling_cli.core.sweeps import is_array
 from scaling_cli.errors import InputError, NoAnswer
 
+UNCERTAIN = ("flops", "params", "tokens", "tokens_per_param", "loss")  # what draws give an interval of
 DIFFERENT = 0.05  # relative distance in params beyond which a second optimum is worth a note
 
 
@@ -24,7 +25,8 @@ class Plan(NamedTuple):
 
     `optimal_params`, `optimal_loss`, `flops_same_loss` and `waste` compare a given run with the minimum of the loss
     surface at the same flops; `outside` says how far beyond the experimented range the answer lies; `answered` is
-    False where the law could not answer at all, which `notes` explain.
+    False where the law could not answer at all, which `notes` explain; `low` and `high` are the ends of intervals by
+    name, where the law carries draws.
     """
 
     law: str
@@ -41,6 +43,8 @@ class Plan(NamedTuple):
     notes: tuple[str, ...] = ()
     outside: tuple[str, ...] = ()
     answered: bool = True
+    low: Mapping[str, Value] = {}
+    high: Mapping[str, Value] = {}
 
 
 class Planner:
@@ -71,7 +75,7 @@ class Planner:
         """
         values = check_knowns(known)
         try:
-            return self.finished(_QUESTIONS[tuple(values)](self, *values.values()))
+            return self.finished(self.answer(values))
         except (ArithmeticError, ValueError) as error:
             raise NoAnswer(
                 f"{self.law.id}: the answer lies beyond what a double can hold", "ask nearer its range"
@@ -85,10 +89,15 @@ class Planner:
                 raise
             return plan
 
+    def answer(self, values: Mapping[str, Value]) -> Plan:
+        """Return the bare answer to what `check_knowns` has checked."""
+        plan = _QUESTIONS[tuple(values)](self, *values.values())
+        if plan.params is None or plan.tokens is None:
+            return plan
+        return plan._replace(tokens_per_param=plan.tokens / plan.params)
+
     def finished(self, plan: Plan) -> Plan:
-        """Fill in what follows from any answer: the ratio, the law's other relations, the notes."""
-        if plan.params is not None and plan.tokens is not None:
-            plan = plan._replace(tokens_per_param=plan.tokens / plan.params)
+        """Fill in what follows from any answer: the law's other relations, the notes."""
         used = self.relations_used()
         where = {**point(plan.flops, plan.params, plan.tokens, plan.loss), **self.settings}
         return plan._replace(

@@ -11,12 +11,13 @@ SMALLEST = 1e-300
 GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 SCAN_POINTS = 24
 EDGE_HALVINGS = 50
+FIRST_STEP, FARTHEST_STEP = 0.125, 8.0
 
 
-def find_root(function: Callable[[float], float], low: float, high: float) -> float:
+def find_root(function: Callable[[float], float], low: float, high: float, *, tolerance: float = TOLERANCE) -> float:
     """Return the point of [low, high] where function changes sign, by Chandrupatla's method.
 
-    The signs at the two ends must differ. Stops on the width of the bracket.
+    The signs at the two ends must differ. Stops on the width of the bracket, relative where beyond one.
     Source: Chandrupatla 1997, Advances in Engineering Software 28, 145.
     """
     a, b = high, low
@@ -32,7 +33,7 @@ def find_root(function: Callable[[float], float], low: float, high: float) -> fl
             c, b, fc, fb = b, a, fb, fa
         a, fa = x, fx
         best, width = (a if abs(fa) < abs(fb) else b), abs(b - a)
-        smallest = TOLERANCE * max(1.0, abs(best))
+        smallest = tolerance * max(1.0, abs(best))
         if width <= smallest or fa == 0.0:
             return best
         t = min(max(_inverse_quadratic(a, b, c, fa, fb, fc), smallest / (2.0 * width)), 1.0 - smallest / (2.0 * width))
@@ -104,15 +105,7 @@ def find_minimum(function: Callable[[Value], Value], low: float, high: float) ->
     points = [low + step * i for i in range(SCAN_POINTS + 1)]
     values = [_or_infinity(function, x) for x in points]
     i = values.index(min(values))
-
-    def rising(x: float) -> float:
-        try:
-            result = function(Dual(x, 1.0))
-        except (ArithmeticError, ValueError):
-            return 1.0  # outside the function's domain
-        slope = float(slope_of(result) + HALF_ULP * abs(value_of(result)))
-        return 1.0 if math.isnan(slope) else slope or SMALLEST  # level counts as rising
-
+    rising = _rising(function)
     if values[i] == math.inf:
         return None
     while i > 0 and rising(points[i]) >= 0.0 and values[i - 1] < math.inf:
@@ -124,6 +117,33 @@ def find_minimum(function: Callable[[Value], Value], low: float, high: float) ->
     if i == 0:
         return None
     return _golden_section(function, points[i - 1], points[i + 1])
+
+
+def find_minimum_near(function: Callable[[Value], Value], start: float, *, tolerance: float) -> float | None:
+    """Return the minimum next to start, downhill within a few e-folds, by the rule of `find_minimum`; else None."""
+    rising = _rising(function)
+    step, near = FIRST_STEP, start
+    down = -1.0 if rising(start) >= 0.0 else 1.0
+    while step < FARTHEST_STEP:
+        far = near + down * step
+        if (rising(far) >= 0.0) == (down > 0.0):
+            return find_root(rising, min(near, far), max(near, far), tolerance=tolerance)
+        near, step = far, 2.0 * step
+    return None
+
+
+def _rising(function: Callable[[Value], Value]) -> Callable[[float], float]:
+    """Return what is above zero from where another e-fold gains nothing: the slope, a little raised."""
+
+    def rising(x: float) -> float:
+        try:
+            result = function(Dual(x, 1.0))
+        except (ArithmeticError, ValueError):
+            return 1.0  # outside the function's domain
+        slope = float(slope_of(result) + HALF_ULP * abs(value_of(result)))
+        return 1.0 if math.isnan(slope) else slope or SMALLEST  # level counts as rising
+
+    return rising
 
 
 def _or_infinity(function: Callable[[Value], Value], x: float) -> float:

@@ -18,7 +18,7 @@ NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 LAW_KEYS = (
     "schema", "id", "aliases", "title", "source", "conventions", "variables", "coefficients", "let", "relations",
-    "frontier", "checks", "notes", "supersedes", "superseded_by",
+    "frontier", "checks", "notes", "supersedes", "superseded_by", "manifest",
 )  # fmt: skip
 SHORT_KEYS = ("schema", "id", "title", "a", "b", "anchor")
 RELATION_KEYS = (
@@ -62,7 +62,15 @@ def law_from(block: Block, path: str, *, shipped: bool = False) -> Law:
         _check_shipped(top, law)
     else:
         _check_circles(top, law)
-    return law
+    return _with_draws(law, top)
+
+
+def _with_draws(law: Law, top: Section) -> Law:
+    if not any({"draws", "covariance"} & relation.uncertainty.keys() for relation in law.relations.values()):
+        return law
+    from scaling_cli.files.draws import with_draws  # most laws carry none
+
+    return with_draws(law, top.section("relations"))
 
 
 def _law(top: Section) -> Law:
@@ -93,6 +101,7 @@ def _law(top: Section) -> Law:
         notes=top.texts("notes"),
         supersedes=top.text("supersedes"),
         superseded_by=top.text("superseded_by"),
+        manifest=top.section("manifest").facts(),
     )
 
 

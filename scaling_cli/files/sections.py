@@ -106,6 +106,18 @@ class Section:
         """Return the whole mapping as numbers by name."""
         return {key: self.number(key) for key in self.block}
 
+    def facts(self) -> dict[str, str | float]:
+        """Return the whole mapping as texts and numbers by name; whole numbers as int."""
+        found: dict[str, str | float] = {}
+        for key, value in self.block.items():
+            if isinstance(value, Number):
+                found[key] = int(value.text) if value.text.lstrip("+-").isdecimal() else float(value)
+            elif isinstance(value, str):
+                found[key] = value
+            else:
+                self.fail(key, f"is {shown(value)}: expected text or a number")
+        return found
+
     def interval(self, key: str) -> tuple[float, float]:
         """Return [low, high] under a key."""
         values = self.items(key)

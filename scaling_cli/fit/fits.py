@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from scaling_cli.core.formulas import compile_tree
-from scaling_cli.core.laws import Law, names_below
+from scaling_cli.core.laws import Draws, Law, names_below
 from scaling_cli.errors import InputError
 from scaling_cli.fit.bootstrap import bootstrap
 from scaling_cli.fit.fitting import Certificate, PointFit, fit_point
@@ -14,7 +14,7 @@ from scaling_cli.fit.forms import Form
 from scaling_cli.fit.identify import check_fit, check_runs
 from scaling_cli.fit.objectives import Objective
 from scaling_cli.fit.problems import Problem
-from scaling_cli.fit.uncertainty import Spread, analytic, spread_from_covariance, spread_from_draws, widened
+from scaling_cli.fit.uncertainty import LEVEL, Spread, analytic, spread_from_covariance, spread_from_draws, widened
 
 Array = Any
 
@@ -120,6 +120,13 @@ def _finished(
         form, fitted_law(form, names, values), names, values, spread, draws, objective, fit.objective, fit.certificate,
         fit.residuals, tuple(notes),
     )  # fmt: skip
+
+
+def refits(fit: Fit) -> Draws | None:
+    """Return the refits as draws of the fitted law; None where there are none."""
+    if not len(fit.draws):
+        return None
+    return Draws(fit.names, tuple(tuple(row) for row in fit.draws.tolist()), relation=fit.form.relation, level=LEVEL)
 
 
 def fitted_law(form: Form, names: Sequence[str], values: Array) -> Law:

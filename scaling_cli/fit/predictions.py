@@ -51,7 +51,7 @@ class Answer(NamedTuple):
     runs: Runs
     exponents: tuple[Exponent, ...]
     predictions: tuple[Prediction, ...]
-    manifest: Mapping[str, object]
+    manifest: Mapping[str, str | float]
 
 
 def predict(fit: Fit, budgets: Sequence[float], *, seed: int, level: float = LEVEL) -> list[Prediction]:

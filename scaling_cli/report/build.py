@@ -4,8 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from scaling_cli.core.comparisons import Rung, Spread
 from scaling_cli.core.laws import Law
+from scaling_cli.core.losses import UNCERTAIN as LOSS_ENDS
 from scaling_cli.core.losses import Loss
+from scaling_cli.core.plans import UNCERTAIN as PLAN_ENDS
 from scaling_cli.core.plans import Plan
+from scaling_cli.core.quantities import format_quantity
 from scaling_cli.report.report import Column, Report, Row, Table
 
 LAW = Column("law", "law")
@@ -13,12 +16,13 @@ FLOPS = Column("flops", "compute C", "flops", "FLOPs")
 PARAMS = Column("params", "params N", "params", "count")
 TOKENS = Column("tokens", "tokens D", "tokens", "count")
 RATIO = Column("tokens_per_param", "D/N", "ratio", "tokens per param")
-HIDDEN = ("outside", "answered")
+HIDDEN = ("outside", "answered", "low", "high")
 
 
 def plan_report(plans: Sequence[Plan], laws: Sequence[Law]) -> Report:
     """Return the report of `scaling plan`."""
-    rows = [_row(plan, law) for plan, law in zip(plans, laws, strict=True)]
+    ends = _ends(laws, PLAN_ENDS)
+    rows = [_row(plan, law, ends) for plan, law in zip(plans, laws, strict=True)]
     rows.sort(key=lambda row: (row["domain"] != "text", str(row["domain"]), str(row["params_kind"])))
     shown = [row for row in rows if row["answered"]]
     columns = [LAW, FLOPS, PARAMS, TOKENS, RATIO, _loss_column(laws, plans)]
@@ -29,13 +33,14 @@ def plan_report(plans: Sequence[Plan], laws: Sequence[Law]) -> Report:
             Column("flops_same_loss", "C for the same loss", "flops", "FLOPs"),
             Column("waste", "waste", "percent", "of C"),
         ]
-    tables = _grouped(shown, columns) + _relation_tables(shown, laws)
+    tables = _grouped(shown, columns) + _interval_tables(shown, columns[1:6], laws) + _relation_tables(shown, laws)
     return _report("scaling.plan/1", rows, tables, plans)
 
 
 def loss_report(losses: Sequence[Loss], laws: Sequence[Law]) -> Report:
     """Return the report of `scaling loss`."""
-    rows = [_row(loss, law) for loss, law in zip(losses, laws, strict=True)]
+    ends = _ends(laws, LOSS_ENDS)
+    rows = [_row(loss, law, ends) for loss, law in zip(losses, laws, strict=True)]
     unit = _unit(laws, losses)
     columns = [
         LAW, PARAMS, TOKENS, FLOPS,
@@ -44,15 +49,18 @@ def loss_report(losses: Sequence[Loss], laws: Sequence[Law]) -> Report:
         Column("loss_from_params", "due to N", "loss", unit),
         Column("loss_from_tokens", "due to D", "loss", unit),
     ]  # fmt: skip
-    return _report("scaling.loss/1", rows, _grouped([row for row in rows if row["answered"]], columns), losses)
+    shown = [row for row in rows if row["answered"]]
+    tables = _grouped(shown, columns) + _interval_tables(shown, columns[4:], laws)
+    return _report("scaling.loss/1", rows, tables, losses)
 
 
 def compare_report(rungs: Sequence[Rung], spreads: Sequence[Spread], laws: Mapping[str, Law]) -> Report:
     """Return the report of `scaling compare`."""
     rows = []
+    ends = _ends(laws.values(), PLAN_ENDS)
     for rung in rungs:
         growth = {key: getattr(rung, key) for key in ("params_growth", "tokens_growth", "loss_gain")}
-        rows.append({**_row(rung.plan, laws[rung.plan.law]), **growth})
+        rows.append({**_row(rung.plan, laws[rung.plan.law], ends), **growth})
     columns = [
         LAW, FLOPS, PARAMS, TOKENS, RATIO,
         _loss_column(list(laws.values()), [rung.plan for rung in rungs]),
@@ -60,7 +68,8 @@ def compare_report(rungs: Sequence[Rung], spreads: Sequence[Spread], laws: Mappi
         Column("tokens_growth", "D per x10", "ratio", "factor"),
         Column("loss_gain", "next x10 buys", "loss", "loss"),
     ]  # fmt: skip
-    tables = _grouped([row for row in rows if row["answered"]], columns)
+    shown = [row for row in rows if row["answered"]]
+    tables = _grouped(shown, columns) + _interval_tables(shown, columns[1:6], laws.values())
     spread_rows = [spread._asdict() for spread in spreads]
     several = [row for row in spread_rows if int(row["laws"]) > 1]
     if several:
@@ -85,8 +94,17 @@ _SPREAD = [
 ]
 
 
-def _row(answer: Plan | Loss, law: Law) -> dict[str, object]:
-    row: dict[str, object] = answer._asdict()
+def _ends(laws: Iterable[Law], names: Sequence[str]) -> Sequence[str]:
+    """Return the quantities whose intervals the rows tell: none where no law carries draws."""
+    return names if any(law.draws for law in laws) else ()
+
+
+def _row(answer: Plan | Loss, law: Law, ends: Sequence[str]) -> dict[str, object]:
+    row: dict[str, object] = {}
+    for key, value in answer._asdict().items():
+        row[key] = value
+        if key in ends:
+            row[f"{key}_low"], row[f"{key}_high"] = answer.low.get(key), answer.high.get(key)
     row["notes"] = [*answer.notes, *answer.outside]
     row["params_kind"], row["domain"] = law.params_kind, law.domain
     return row
@@ -122,6 +140,26 @@ def _grouped(rows: Sequence[Row], columns: Sequence[Column]) -> tuple[Table, ...
     if len(groups) == 1:
         return (Table("", columns, list(rows)),)
     return tuple(Table(f"{domain}, N counts {kind}", columns, group) for (domain, kind), group in groups.items())
+
+
+def _interval_tables(rows: Sequence[Row], columns: Sequence[Column], laws: Iterable[Law]) -> tuple[Table, ...]:
+    """Return the intervals of the answers that have them: `8.2B to 10.1B`."""
+    levels = {law.id: f"{100.0 * law.draws.level:g} %" for law in laws if law.draws}
+    lines: list[Row] = []
+    for row in rows:
+        if row["low"]:
+            cells = {column.key: _interval(row, column) for column in columns}
+            lines.append({"law": row["law"], "level": levels[str(row["law"])], **cells})
+    texts = [column._replace(kind="text") for column in columns]
+    return (Table("Intervals", [LAW, Column("level", "level"), *texts], lines),) if lines else ()
+
+
+def _interval(row: Row, column: Column) -> str:
+    low, high = (row.get(f"{column.key}_{side}") for side in ("low", "high"))
+    if not isinstance(low, float) or not isinstance(high, float):
+        return format_quantity(None, column.kind)
+    ends = [format_quantity(end, column.kind) for end in (low, high)]
+    return ends[0] if low == high else " to ".join(ends)
 
 
 def _relation_tables(rows: Sequence[Row], laws: Sequence[Law]) -> tuple[Table, ...]:

@@ -104,6 +104,9 @@ def law_report(
                 _variables(law),
             )
         )
+    if law.manifest:
+        facts = [{"manifest": name, "value": str(value)} for name, value in law.manifest.items()]
+        tables.append(Table("How it came about", _plain_columns("manifest", "value"), facts))
     if digits:
         tables.append(Table("How far half a unit of the last printed digit moves the optimum", DIGIT_COLUMNS, digits))
     return Report(
@@ -125,6 +128,7 @@ def law_object(law: Law) -> dict[str, object]:
         "relations": {name: _relation_object(law, name) for name in law.relations},
         "frontier": dict(law.frontier),
         "notes": list(law.notes),
+        "manifest": dict(law.manifest),
     }
 
 
@@ -196,6 +200,9 @@ def _about(law: Law, entry: Row) -> dict[str, object]:
 
 def _uncertainty(law: Law) -> list[str]:
     said = []
+    if law.draws:
+        names = ", ".join(law.draws.names)
+        said.append(f"{100.0 * law.draws.level:g} % intervals over {len(law.draws.rows)} {law.draws.origin} of {names}")
     for relation in law.relations.values():
         uncertainty = relation.uncertainty
         level = f"{uncertainty['level']:.0%} interval " if isinstance(uncertainty.get("level"), float) else ""

@@ -33,7 +33,7 @@ PREDICTIONS = [
 ABOUT = [Column("what", "what"), Column("value", "value")]
 
 
-def fit_report(answer: "Answer") -> Report:
+def fit_report(answer: "Answer", *, saved: str | None = None) -> Report:
     """Return the report of `scaling fit`."""
     fit = answer.fit
     rows = [
@@ -49,6 +49,8 @@ def fit_report(answer: "Answer") -> Report:
     if predictions:
         tables.append(Table("At the optimum, 90 % intervals", PREDICTIONS, predictions))
     notes = [*answer.runs.notes, *fit.notes]
+    if saved:
+        notes.append(f"saved as {saved}: scaling plan --law {saved} --flops 1e22")
     notes += [note for prediction in answer.predictions for note in prediction.notes]
     return Report("scaling.fit/1", rows, notes, tables, _extra(answer, exponents, predictions))
 

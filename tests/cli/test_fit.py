@@ -296,3 +296,25 @@ def test_wrong_questions(ask: Ask, argv: tuple[str, ...], said: str) -> None:
 
 def test_too_few_runs(ask: Ask) -> None:
     assert "at least 6" in refusal(ask(RUNS, "--where", "name == 'run-01'"), 3)
+
+
+def test_a_saved_fit_is_a_law_with_intervals(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Written once, read by plan with low and high, and never overwritten unasked."""
+    saved = tmp_path / "mine.yaml"
+    runs = Path(__file__).parents[2] / "examples" / "runs.csv"
+    save = ["fit", str(runs), "--draws", "100", "--save", str(saved), "-f", "json"]
+    for argv, code in ((save, 0), (save, 2), ([*save, "--force"], 0)):
+        monkeypatch.setattr("sys.argv", ["scaling", *argv])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        assert (caught.value.code or 0) == code
+    capsys.readouterr()
+    monkeypatch.setattr("sys.argv", ["scaling", "plan", "--law", str(saved), "--flops", "1e22", "-f", "json"])
+    with pytest.raises(SystemExit):
+        main()
+    (row,) = json.loads(capsys.readouterr().out)["rows"]
+    assert row["law"] == "mine"
+    assert row["params_low"] < row["params"] < row["params_high"]
+    assert len(list(tmp_path.iterdir())) == 2

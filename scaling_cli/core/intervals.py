@@ -1,0 +1,162 @@
+"""How far an answer moves with the draws of its law: every draw is asked the same question."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+from scaling_cli.core import losses, plans
+from scaling_cli.core.duals import Value, library_of
+from scaling_cli.core.frontier import Frontier
+from scaling_cli.core.knowns import check_counts, check_knowns
+from scaling_cli.core.laws import Draws, Law
+from scaling_cli.core.losses import Loss, predict_loss
+from scaling_cli.core.plans import Plan, Planner
+from scaling_cli.core.relations import Settings
+from scaling_cli.core.search import find_minimum_near
+from scaling_cli.core.surface import Surface
+from scaling_cli.core.sweeps import Array, is_array
+from scaling_cli.errors import NoAnswer
+
+Known = Mapping[str, Value]
+Answer = Mapping[str, Value]
+Ask = Callable[[Law, Known], Plan | Loss]
+Ends = tuple[Answer, Answer, str]  # low and high by name, and a note
+
+FEWEST = 20  # answers that an interval needs: fewer say nothing of a twentieth
+MOST_WITHOUT = 0.05  # share of draws without an answer beyond which what the others say is no interval
+PRECISE = 1e-10  # of the logarithms that a search for a draw finds: far finer than draws differ
+AT_ONCE = 2_000_000  # answers to hold in memory of one quantity, where arrays are asked
+
+
+def plan_interval(plan: Plan, law: Law, known: Known, settings: Settings) -> Plan:
+    """Return a plan with the interval of each of its quantities, and a note that says what it is.
+
+    Args:
+        plan: the law's answer.
+        law: a law with draws.
+        known: what it was asked.
+        settings: values of the law's declared variables.
+    """
+    names = [name for name in plans.UNCERTAIN if getattr(plan, name) is not None]
+    ask: Ask = lambda draw, at: _DrawPlanner(draw, settings, plan).answer(at)  # noqa: E731
+    low, high, note = _interval(law, ask, check_knowns(known), names)
+    return plan._replace(low=low, high=high, notes=(*plan.notes, note))
+
+
+def loss_interval(loss: Loss, law: Law, settings: Settings) -> Loss:
+    """Return a loss with the interval of it and of its parts, and a note that says what it is; see `plan_interval`."""
+    names = [name for name in losses.UNCERTAIN if getattr(loss, name) is not None]
+    ask: Ask = lambda draw, at: predict_loss(draw, at["params"], at["tokens"], settings)  # noqa: E731
+    low, high, note = _interval(law, ask, check_counts({"params": loss.params, "tokens": loss.tokens}), names)
+    return loss._replace(low=low, high=high, notes=(*loss.notes, note))
+
+
+class _DrawPlanner(Planner):
+    """The planner of a draw: what an interval does not show is left out, and searches start at the law's own answer."""
+
+    def __init__(self, law: Law, settings: Settings, answer: Plan) -> None:
+        super().__init__(law, settings)
+        self.surface = _DrawSurface(law, self.settings, answer.params)
+        self.frontier = Frontier(self.surface)
+        self.frontier.tolerance = PRECISE
+        if isinstance(answer.flops, float):
+            self.frontier.start = math.log(answer.flops)
+
+    def off_optimum(self, flops: Value, params: Value, tokens: Value) -> Plan:
+        """Return a run with its loss."""
+        loss = self.surface.loss_of(params, tokens) if self.surface.has_loss else None
+        return Plan(self.law.id, flops, params, tokens, loss=loss)
+
+
+class _DrawSurface(Surface):
+    """A surface that looks for its optimum next to the given params before it looks everywhere."""
+
+    def __init__(self, law: Law, settings: Settings, params: Value | None) -> None:
+        super().__init__(law, settings)
+        self.start = math.log(params) if isinstance(params, float) else None
+        self.found: tuple[Value, Value] = (None, None)  # flops and params of the last optimum: it is asked for twice
+
+    def optimal_params(self, flops: Value) -> Value:
+        """Return the params that minimise the loss at fixed flops."""
+        if self.start is None or self.power_split is not None:
+            return super().optimal_params(flops)
+        if flops != self.found[0]:
+            x = find_minimum_near(lambda x: self._isoflop_or_error(x, flops), self.start, tolerance=PRECISE)
+            self.found = (flops, super().optimal_params(flops) if x is None else math.exp(x))
+        return self.found[1]
+
+
+def _interval(law: Law, ask: Ask, known: Known, names: Sequence[str]) -> Ends:
+    draws = law.draws or Draws((), ())
+    if any(is_array(value) for value in known.values()):
+        return _of_arrays(law, draws, ask, known, names=names)
+    asked = [_answer(ask, law.with_draw(i), known, names) for i in range(len(draws.rows))]
+    answers = [answer for answer in asked if answer and all(map(math.isfinite, answer.values()))]
+    without = len(asked) - len(answers)
+    if len(answers) < FEWEST or without > MOST_WITHOUT * len(asked):
+        why = (
+            f"{without} of {len(asked)} {draws.origin} have no answer here" if without else f"{len(asked)} are too few"
+        )
+        return {}, {}, f"{law.id}: no interval over its {draws.origin}: {why}"
+    ordered = {name: sorted(answer[name] for answer in answers) for name in names}
+    low, high = ({name: _quantile(values, share) for name, values in ordered.items()} for share in _shares(draws))
+    missing = f", without {without} that have no answer here" if without else ""
+    return low, high, f"{law.id}: low and high are the {_meaning(draws)}{missing}"
+
+
+def _answer(ask: Ask, draw: Law, known: Known, names: Sequence[str]) -> Answer | None:
+    try:
+        answer = ask(draw, known)
+    except (NoAnswer, ArithmeticError, ValueError):
+        return None
+    found = {name: getattr(answer, name) for name in names}
+    return None if any(value is None for value in found.values()) else found
+
+
+def _quantile(ordered: Sequence[float], share: float) -> float:
+    """Return the value below which a share of the ordered values lies, on a line between the two nearest."""
+    place = share * (len(ordered) - 1)
+    i = min(int(place), len(ordered) - 2)
+    return ordered[i] + (place - i) * (ordered[i + 1] - ordered[i])
+
+
+def _shares(draws: Draws) -> tuple[float, float]:
+    return 0.5 - 0.5 * draws.level, 0.5 + 0.5 * draws.level
+
+
+def _meaning(draws: Draws) -> str:
+    return f"{100.0 * draws.level:g} % interval over {len(draws.rows)} {draws.origin}"
+
+
+def _of_arrays(law: Law, draws: Draws, ask: Ask, known: Known, *, names: Sequence[str]) -> Ends:
+    """Return the ends element by element; NaN where too few draws have an answer."""
+    given = next(iter(known.values()))
+    xp = library_of(given)
+    width = max(1, AT_ONCE // len(draws.rows))
+    parts: list[Array] = []
+    for start in range(0, given.size, width):
+        part = {name: value.ravel()[start : start + width] for name, value in known.items()}
+        answers = [_answer(ask, law.with_draw(i), part, names) for i in range(len(draws.rows))]
+        blank = dict.fromkeys(names, xp.nan)
+        shape = next(iter(part.values())).shape
+        table = [[xp.broadcast_to((answer or blank)[name], shape) for name in names] for answer in answers]
+        parts.append(_array_quantiles(xp.array(table), _shares(draws)))
+    ends = xp.concatenate(parts, axis=2).reshape(2, len(names), *given.shape)
+    low, high = (dict(zip(names, end, strict=True)) for end in ends)
+    missing = int(xp.isnan(ends[0]).any(axis=0).sum())
+    note = f"; {missing} of {given.size} answers have none" if missing else ""
+    return low, high, f"{law.id}: low and high are the {_meaning(draws)}{note}"
+
+
+def _array_quantiles(table: Array, shares: Sequence[float]) -> Array:
+    """Return the quantiles, (shares, names, n), of a table (draws, names, n) whose missing answers are NaN."""
+    xp = library_of(table)
+    ordered = xp.sort(xp.where(xp.isfinite(table), table, xp.nan), axis=0)  # NaN comes last
+    answered = xp.isfinite(ordered).sum(axis=0)
+    enough = (answered >= FEWEST) & (answered >= (1.0 - MOST_WITHOUT) * len(table))
+    found = []
+    for share in shares:
+        place = share * (answered - 1.0)
+        i = xp.clip(place.astype(int), 0, max(len(table) - 2, 0))
+        below, above = (xp.take_along_axis(ordered, at[None], axis=0)[0] for at in (i, i + 1))
+        found.append(xp.where(enough, below + (place - i) * (above - below), xp.nan))
+    return xp.stack(found)

@@ -1,0 +1,183 @@
+"""Intervals: every draw asked the same question, and quantiles taken of what they say."""
+
+import math
+import random
+from collections.abc import Mapping
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from scaling_cli.core import intervals
+from scaling_cli.core.comparisons import climb, loss_by_law, plan_law, plan_laws, predict_losses
+from scaling_cli.core.laws import Draws, Law
+from scaling_cli.core.losses import UNCERTAIN as PARTS
+from scaling_cli.core.losses import predict_loss
+from scaling_cli.core.plans import UNCERTAIN, Plan, Planner
+from scaling_cli.files.catalogue import load_law
+from scaling_cli.library import plan
+
+KNOWN = {"flops": 1e22, "params": 7e9, "tokens": 1e12, "loss": 2.6}
+QUESTIONS = [{name: KNOWN[name] for name in names} for count in (1, 2) for names in combinations(KNOWN, count)]
+CLOSED, SEARCHED, STATED = "besiroglu-2024-refit", "gadre-2024-c4", "hoffmann-2022"
+
+
+def drawn(law_id: str, count: int = 200, *, relation: str = "loss", spread: float = 0.01, level: float = 0.9) -> Law:
+    """Return a law with draws of every coefficient that its relation rests on."""
+    law, source = load_law(law_id), random.Random(1)
+    values = {**law.coefficients, **law.relations[relation].coefficients}
+    rows = [
+        tuple((value or 0.0) * (1.0 + spread * source.gauss(0.0, 1.0)) for value in values.values())
+        for _ in range(count)
+    ]
+    return law._replace(draws=Draws(tuple(values), tuple(rows), relation, level))
+
+
+def one_by_one(law: Law, question: Mapping[str, float]) -> list[Plan]:
+    """Return what every draw says by the ordinary planner."""
+    assert law.draws
+    return [Planner(law.with_draw(i)).plan(question) for i in range(len(law.draws.rows))]
+
+
+class TestDraws:
+    def test_a_draw_replaces_coefficients_wherever_they_stand(self) -> None:
+        law = load_law("hoffmann-2022-approach-3")  # the exponents are shared, the rest belongs to the loss
+        drawn_law = law._replace(draws=Draws(("ln_A", "alpha"), ((6.5, 0.4), (6.6, 0.5))))
+        second = drawn_law.with_draw(1)
+        assert second.relations["loss"].coefficients == {**law.relations["loss"].coefficients, "ln_A": 6.6}
+        assert second.coefficients == {**law.coefficients, "alpha": 0.5}
+        assert second.draws is None
+        assert second._replace(relations=law.relations, coefficients=law.coefficients) == law
+
+    def test_a_law_without_draws_stays_as_it_is(self) -> None:
+        law = load_law(CLOSED)
+        assert law.with_draw(0) is law
+
+
+class TestPlans:
+    @pytest.mark.parametrize("law_id", [CLOSED, SEARCHED, STATED, "kaplan-2020", "muennighoff-2023"])
+    @pytest.mark.parametrize("question", QUESTIONS, ids=" ".join)
+    def test_ends_are_quantiles_of_what_the_draws_say(self, law_id: str, question: dict[str, float]) -> None:
+        law = drawn(law_id, 20)
+        answer = plan_law(law, question, {})
+        assert list(answer.low) == list(answer.high) == [n for n in UNCERTAIN if getattr(answer, n) is not None]
+        plans = one_by_one(law, question)
+        for name in answer.low:
+            low, high = np.quantile([getattr(plan, name) for plan in plans], [0.05, 0.95])
+            assert answer.low[name] == pytest.approx(low, rel=1e-8)
+            assert answer.high[name] == pytest.approx(high, rel=1e-8)
+
+    def test_what_is_known_has_no_width(self) -> None:
+        answer = plan_law(drawn(CLOSED), {"flops": 1e22, "params": 1e10}, {})
+        for name in ("flops", "params", "tokens", "tokens_per_param"):
+            assert answer.low[name] == answer.high[name] == getattr(answer, name)
+        assert answer.low["loss"] < answer.loss < answer.high["loss"]
+
+    def test_the_level_is_the_draws_own(self) -> None:
+        half, most = (plan_law(drawn(CLOSED, level=level), {"flops": 1e22}, {}) for level in (0.5, 0.98))
+        values = [plan.params for plan in one_by_one(drawn(CLOSED), {"flops": 1e22})]
+        assert half.low["params"] == pytest.approx(np.quantile(values, 0.25))
+        assert most.high["params"] == pytest.approx(np.quantile(values, 0.99))
+        assert half.notes[-1] == f"{CLOSED}: low and high are the 50 % interval over 200 refits"
+
+    def test_the_same_question_gives_the_same_interval(self) -> None:
+        first, second = (plan_law(drawn(SEARCHED), {"loss": 2.5}, {}) for _ in range(2))
+        assert first == second
+
+    def test_a_variable_of_the_law_reaches_every_draw(self) -> None:
+        law = drawn("muennighoff-2023", 24)
+        few, many = (plan_law(law, {"flops": 1e21}, {"U": unique}) for unique in (1e9, 1e12))
+        assert few.low["loss"] > many.high["loss"]
+
+    def test_a_law_without_draws_has_no_interval(self) -> None:
+        answer = plan_law(load_law(CLOSED), {"flops": 1e22}, {})
+        assert answer.low == answer.high == {}
+        assert not any("interval" in note for note in answer.notes)
+
+
+class TestMissing:
+    def law(self, unreachable: int, count: int = 200) -> Law:
+        """Return a law some of whose draws never come down to a loss of 2.5."""
+        law = drawn(CLOSED, count)
+        assert law.draws
+        assert law.draws.names[0] == "E"
+        rows = [(3.0, *row[1:]) if i < unreachable else row for i, row in enumerate(law.draws.rows)]
+        return law._replace(draws=law.draws._replace(rows=tuple(rows)))
+
+    def test_a_few_draws_without_an_answer_are_counted(self) -> None:
+        answer = plan_law(self.law(10), {"loss": 2.5}, {})
+        values = [Planner(self.law(10).with_draw(i)).plan({"loss": 2.5}).params for i in range(10, 200)]
+        assert answer.low["params"] == pytest.approx(np.quantile(values, 0.05), rel=1e-8)
+        assert answer.notes[-1].endswith("90 % interval over 200 refits, without 10 that have no answer here")
+
+    def test_many_give_no_interval(self) -> None:
+        answer = plan_law(self.law(11), {"loss": 2.5}, {})
+        assert answer.low == answer.high == {}
+        assert answer.params is not None
+        assert answer.notes[-1] == f"{CLOSED}: no interval over its refits: 11 of 200 refits have no answer here"
+
+    def test_few_draws_give_no_interval(self) -> None:
+        assert plan_law(self.law(0, 20), {"loss": 2.5}, {}).low
+        answer = plan_law(self.law(0, 19), {"loss": 2.5}, {})
+        assert answer.low == {}
+        assert answer.notes[-1] == f"{CLOSED}: no interval over its refits: 19 are too few"
+
+    def test_arrays_have_them_element_by_element(self) -> None:
+        answer = plan_law(self.law(11), {"loss": np.array([2.5, 3.5])}, {})
+        assert np.isnan(answer.low["params"]).tolist() == [True, False]
+        assert answer.low["params"][1] == pytest.approx(plan_law(self.law(11), {"loss": 3.5}, {}).low["params"])
+        assert answer.notes[-1].endswith("interval over 200 refits; 1 of 2 answers have none")
+
+
+class TestArrays:
+    @pytest.mark.parametrize(("law_id", "name"), [(CLOSED, "flops"), (CLOSED, "loss"), (SEARCHED, "flops")])
+    def test_elements_are_single_answers(self, law_id: str, name: str) -> None:
+        law = drawn(law_id, 20)
+        values = {"flops": [1e20, 1e22, 1e24], "loss": [3.0, 2.5, 2.4]}[name]
+        whole = plan_law(law, {name: np.array(values)}, {})
+        for i, value in enumerate(values):
+            single = plan_law(law, {name: value}, {})
+            for key in UNCERTAIN:
+                assert whole.low[key][i] == pytest.approx(single.low[key], rel=1e-7)
+                assert whole.high[key][i] == pytest.approx(single.high[key], rel=1e-7)
+
+    def test_they_keep_their_shape(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        flops = np.geomspace(1e20, 1e24, 6).reshape(2, 3)
+        law = drawn(CLOSED, 20)
+        whole = plan(law, flops=flops)
+        assert {end.shape for end in (*whole.low.values(), *whole.high.values())} == {(2, 3)}
+        monkeypatch.setattr(intervals, "AT_ONCE", 2 * 20)  # two elements at a time
+        in_parts = plan(law, flops=flops)
+        for name in UNCERTAIN:
+            np.testing.assert_array_equal(in_parts.low[name], whole.low[name])
+
+    def test_losses_of_arrays(self) -> None:
+        law = drawn(CLOSED, 50)
+        whole = loss_by_law(law, np.array([1e9, 1e10]), 1e12, {})
+        single = loss_by_law(law, 1e10, 1e12, {})
+        for name in PARTS:
+            assert np.broadcast_to(whole.low[name], 2)[1] == pytest.approx(single.low[name])
+
+
+class TestLosses:
+    def test_ends_are_quantiles_of_what_the_draws_say(self) -> None:
+        law = drawn(SEARCHED, 50)
+        loss = loss_by_law(law, 7e9, 1e12, {})
+        for name in PARTS:
+            values = [getattr(predict_loss(law.with_draw(i), 7e9, 1e12, {}), name) for i in range(50)]
+            assert [loss.low[name], loss.high[name]] == pytest.approx(np.quantile(values, [0.05, 0.95]))
+        assert loss.notes[-1].endswith("90 % interval over 50 refits")
+
+    def test_several_laws_are_asked_each_by_its_own_draws(self) -> None:
+        with_draws, without = predict_losses([drawn(CLOSED, 20), load_law("chinchilla")], 1e9, 1e11, {})
+        assert with_draws.low["loss"] < with_draws.high["loss"]
+        assert without.low == {}
+
+
+def test_every_way_to_a_plan_has_the_interval() -> None:
+    law = drawn(CLOSED, 20)
+    expected = plan_law(law, {"flops": 1e22}, {})
+    assert plan(law, flops="1e22") == expected
+    assert plan_laws([law, load_law("chinchilla")], {"flops": 1e22}, {})[0] == expected
+    assert climb([law], 1e21, 1, {})[1].plan == expected
+    assert math.isfinite(expected.low["loss"])
