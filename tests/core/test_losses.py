@@ -54,6 +54,13 @@ def test_a_law_that_is_no_sum() -> None:
     assert loss.loss == pytest.approx(((6.4e13 / 1e9) ** (0.076 / 0.103) + 1.8e13 / 1e10) ** 0.103, rel=1e-14)
 
 
+def test_a_limit_that_infinity_itself_does_not_have() -> None:
+    """Muennighoff et al. 2023: inf / inf epochs at infinite tokens; the limit is E = exp(0.6254804)."""
+    loss = predict_loss(LAWS["muennighoff-2023"], 1e9, 1e11, {})
+    assert loss.irreducible == pytest.approx(math.exp(0.6254804), rel=1e-15)
+    assert loss.loss_from_params == pytest.approx(math.exp(6.255414) / 1e9**0.3526596, rel=1e-12)
+
+
 def test_a_law_without_tokens() -> None:
     """Nothing is due to them."""
     loss = predict_loss(LAWS["clark-2022-dense"], 1e9, 1.3e11, {})

@@ -152,6 +152,7 @@ def test_the_short_form() -> None:
     ("text", "message"),
     [
         ("{a: 0.6, b: 0.5, anchor: {flops: 1, params: 1}}", "b is 0.5 with a = 0.6: expected a + b = 1, since C = 6ND"),
+        ("{a: 0.6, b: 0.4001, anchor: {flops: 1, params: 1}}", "b is 0.4001 with a = 0.6: expected a + b = 1"),
         ("{a: 0.6, anchor: {flops: 1, params: 1}}", "the file has no b"),
         ("{a: 0.6, b: 0.4}", "has no flops"),
         ("{anchor: {flops: 1, params: 1}}", "the file has no a"),
