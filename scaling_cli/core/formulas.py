@@ -13,6 +13,7 @@ from operator import itemgetter
 from typing import Any, TypeVar
 
 from scaling_cli.core.duals import FUNCTIONS, Value, power
+from scaling_cli.core.quantities import PF_DAY
 
 Node = tuple[Any, ...]
 Function = Callable[[Mapping[str, Value]], Value]
@@ -21,7 +22,7 @@ _Answer = TypeVar("_Answer")
 MAX_CHARACTERS = 1000
 MAX_NESTING = 100
 MAX_BRACKETS = 30
-CONSTANTS = {"PF": 8.64e19, "pi": math.pi}  # PF: FLOPs in a petaFLOP/s-day (Kaplan et al. 2020, section 1.3)
+CONSTANTS = {"PF": PF_DAY, "pi": math.pi}
 
 _OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**"}
 _REFUSED = {
