@@ -88,7 +88,7 @@ def climb(laws: Sequence[Law], flops: float, decades: int, settings: Settings) -
     """Return each law's plans at flops, 10 flops, ... 10**decades flops, with what the next x10 buys."""
     if not laws:
         raise InputError("no law is given to compare", "name one, or all")
-    if not 0 <= decades <= MOST_DECADES:
+    if not (isinstance(decades, int) and 0 <= decades <= MOST_DECADES):
         raise InputError(f"decades is {decades}", f"expected a whole number from 0 to {MOST_DECADES}")
     rungs: list[Rung] = []
     errors: list[ScalingError] = []
