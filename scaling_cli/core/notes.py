@@ -8,7 +8,8 @@ from scaling_cli.core.laws import QUANTITIES, Law, names_below
 from scaling_cli.core.quantities import format_quantity
 from scaling_cli.core.sweeps import is_array
 
-SLACK = 0.005  # beyond a printed end of a range by less than this is not outside it
+BARELY = 1.005  # a factor that three digits would show as 1
+SLACK = 1e-9  # rounding of an answer that lies on the end of a range
 
 
 def point(flops: Value, params: Value, tokens: Value, loss: Value) -> dict[str, Value]:
@@ -42,6 +43,8 @@ def range_notes(law: Law, relations: list[str], known: Mapping[str, Value]) -> t
 
 def _times(larger: float, smaller: float) -> str:
     factor = larger / smaller if smaller > 0.0 else math.inf
+    if factor < BARELY:
+        return "just "
     return f"{factor:.3g}x " if factor < math.inf else ""
 
 

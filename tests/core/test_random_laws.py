@@ -59,11 +59,11 @@ def test_the_optimum_of_any_law(law: Law, decade: float) -> None:
     np.testing.assert_allclose(it.surface.flops(plan.params, plan.tokens), flops, rtol=1e-11)
     params = plan.params * np.exp(np.linspace(-6.0, 6.0, 3001))
     losses = it.surface.loss_of(params, it.surface.tokens_for(np.full_like(params, flops), params))
-    assert plan.loss <= np.nanmin(losses) * (1.0 + 1e-9)
-    np.testing.assert_allclose(array.loss, plan.loss, rtol=1e-9)
+    assert plan.loss <= np.nanmin(losses) * (1.0 + 1e-12)
+    np.testing.assert_allclose(array.loss, plan.loss, rtol=1e-12)
     for params in (0.5 * plan.params, 2.0 * plan.params):
         try:
             other = it.plan({"flops": flops, "params": params})
         except NoAnswer:
             continue  # so many params leave no tokens
-        assert other.waste is None or 0.0 <= other.waste <= 1.0
+        assert other.waste is None or 0.0 <= other.waste < 1.0

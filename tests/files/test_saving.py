@@ -120,8 +120,8 @@ class TestRoundTrip:
         (name,) = tables(tmp_path)
         uncertainty = back.relations["loss"].uncertainty
         assert uncertainty["level"] == 0.9
-        assert uncertainty["draws"] == {"file": name, "sha256": uncertainty["draws"]["sha256"]}  # type: ignore[index]
-        assert name == f"law.draws-{uncertainty['draws']['sha256'][:8]}.csv"  # type: ignore[index]
+        assert uncertainty["draws"] == {"file": name, "sha256": uncertainty["draws"]["sha256"]}
+        assert name == f"law.draws-{uncertainty['draws']['sha256'][:8]}.csv"
 
     def test_a_law_takes_its_draws_and_manifest_along(self, tmp_path: Path) -> None:
         save(tmp_path / "a.yaml", NEW, manifest=MANIFEST)
