@@ -15,9 +15,9 @@ import numpy as np
 from scipy.optimize import minimize
 
 from scaling_cli.fit.bootstrap import bootstrap
-from scaling_cli.fit.fitting import fit_point
 from scaling_cli.fit.forms import Form, formula_form
 from scaling_cli.fit.objectives import DELTA, objective
+from scaling_cli.fit.optima import fit_point
 from scaling_cli.fit.problems import Problem
 
 SIZES = {240: 1.0, 2400: 0.1, 24000: 0.01}  # runs, and the share of the draws that is timed

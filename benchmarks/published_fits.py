@@ -22,7 +22,9 @@ from scaling_cli.errors import ScalingError
 from scaling_cli.fit.fits import Options, fit_form
 from scaling_cli.fit.forms import formula_form, settle
 from scaling_cli.fit.objectives import objective
-from scaling_cli.fitting import COLUMNS, Answer, Request, fit_runs
+from scaling_cli.fit.samples import sample_of
+from scaling_cli.fitting import Answer, Request, fit_runs
+from scaling_cli.fitting.requests import COLUMNS
 
 DATA = Path(os.environ.get("SCALING_DATA") or Path(__file__).parents[2] / "shared" / "data")
 TOLERANCE = 1e-4  # by which an objective must be lower to be called lower
@@ -185,7 +187,7 @@ def digits(certified: list[dict[str, str]], data: list[dict[str, str]], start: s
     form = formula_form(formula, list(columns), positive=None, target="y")
     form = settle(form, {}, {row["param"]: float(row[start]) for row in certified})
     try:
-        fit = fit_form(form, columns, y, Options(objective("ls"), 0))
+        fit = fit_form(form, sample_of(columns, y), Options(objective("ls"), 0))
     except ScalingError:
         return 0.0, 0.0
     rows = {row["param"]: row for row in certified}

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from scaling_cli.errors import InputError
-from scaling_cli.fit.fitting import PointFit
 from scaling_cli.fit.objectives import Objective
+from scaling_cli.fit.optima import PointFit
 from scaling_cli.fit.problems import TARGET, Problem
 from scaling_cli.fit.solve import descend
 

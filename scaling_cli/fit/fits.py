@@ -1,6 +1,6 @@
 """The whole of a fit: runs and a form in; a law with its uncertainty, certificate and predictions out."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,14 +9,16 @@ from scaling_cli.core.formulas import compile_tree
 from scaling_cli.core.laws import Draws, Law, names_below
 from scaling_cli.errors import InputError
 from scaling_cli.fit.bootstrap import bootstrap
-from scaling_cli.fit.fitting import Certificate, PointFit, fit_point
 from scaling_cli.fit.forms import Form
 from scaling_cli.fit.identify import check_fit, check_runs
 from scaling_cli.fit.objectives import Objective
+from scaling_cli.fit.optima import Certificate, PointFit, fit_point
 from scaling_cli.fit.problems import Problem
+from scaling_cli.fit.samples import Sample
 from scaling_cli.fit.uncertainty import LEVEL, Spread, analytic, spread_from_covariance, spread_from_draws, widened
 
 Array = Any
+UNCERTAIN = "the optimum is not certain: its gradient is not zero; see certificate"
 
 
 class Options(NamedTuple):
@@ -33,7 +35,7 @@ class Fit(NamedTuple):
     """A fitted form.
 
     `names` and `values` are the coefficients, fixed ones included; `spread` has their standard errors and intervals;
-    `draws` the refits, (draws, k), of the same names; `residuals` (n,) of the objective.
+    `draws` the refits, (draws, k), of the same names; `sample` the runs, `problem` and `point` how they were fitted.
     """
 
     form: Form
@@ -43,83 +45,80 @@ class Fit(NamedTuple):
     spread: Spread
     draws: Array
     objective: Objective
-    value: float
-    certificate: Certificate
-    residuals: Array
+    sample: Sample
+    problem: Problem
+    point: PointFit
     notes: tuple[str, ...]
 
+    @property
+    def value(self) -> float:
+        """The objective reached."""
+        return self.point.objective
 
-def fit_form(
-    form: Form,
-    data: Mapping[str, Sequence[float]],
-    target: Sequence[float],
-    options: Options,
-    *,
-    weights: Sequence[float] | None = None,
-    groups: Sequence[int] | None = None,
-) -> Fit:
+    @property
+    def certificate(self) -> Certificate:
+        """Why to believe that it is the optimum."""
+        return self.point.certificate
+
+    @property
+    def residuals(self) -> Array:
+        """Prediction less run, in the objective's terms, (n,)."""
+        return self.point.residuals
+
+
+def fit_form(form: Form, sample: Sample, options: Options) -> Fit:
     """Return the exact fit of a form to runs, with uncertainty.
 
     Args:
         form: what is fitted.
-        data: columns by the names of the form, (n,) each.
-        target: (n,), what it predicts.
+        sample: the runs.
         options: how.
-        weights: (n,), how often each run counts; once where None.
-        groups: (n,) numbers from 0 of runs that belong together, for the refits.
 
     Raises: NoAnswer when the runs do not determine the coefficients.
     """
-    columns = {name: np.asarray(values, dtype=float) for name, values in data.items()}
-    wanted = np.asarray(target, dtype=float)
-    check_runs(form, columns, wanted.size)
-    counts = np.ones(wanted.size) if weights is None else _checked(np.asarray(weights, dtype=float))
-    if options.objective.log and not (wanted > 0.0).all():
-        raise InputError(
-            "the target is not always above zero", "a logarithmic objective needs that; try --objective ls"
-        )
-    problem = Problem(form.tree, form.free, columns, target=wanted, log=options.objective.log)
-    fit = fit_point(problem, form.tree, options.objective, counts, seed=options.seed)
-    check_fit(form, fit)
-    notes = (
-        () if fit.certificate.converged else ("the optimum is not certain: its gradient is not zero; see certificate",)
-    )
-    covariance = analytic(problem, options.objective, fit, counts)
-    spread = spread_from_covariance(problem, fit, covariance)
+    problem, point = optimum(form, sample, options)
+    spread = spread_from_covariance(problem, point, analytic(problem, options.objective, point, sample.weights))
     inner = np.empty((0, len(form.free)))
     if options.draws:
         refits = bootstrap(
-            problem, options.objective, fit, counts,
-            draws=options.draws, seed=options.seed, method=options.bootstrap,
-            groups=None if groups is None else np.asarray(groups), progress=options.progress,
+            problem, options.objective, point, sample.weights,
+            draws=options.draws, seed=options.seed, method=options.bootstrap, groups=sample.groups,
+            progress=options.progress,
         )  # fmt: skip
-        inner = widened(fit, refits, problem.size)
+        inner = widened(point, refits, problem.size)
         if not options.objective.is_smooth:
             spread = spread_from_draws(problem, inner)._replace(errors=spread_from_draws(problem, refits).errors)
-    return _finished(form, problem, fit, spread, inner, options.objective, notes)
+    names = (*problem.names, *form.settled)
+    values = _with_settled(form, problem.names, point.values[None])[0]
+    draws = _with_settled(form, problem.names, problem.outer(inner)) if len(inner) else np.empty((0, len(names)))
+    law = fitted_law(form, names, values)
+    spread = _spread_of_all(form, problem.names, spread)
+    notes = () if point.certificate.converged else (UNCERTAIN,)
+    return Fit(form, law, names, values, spread, draws, options.objective, sample, problem, point, notes)
 
 
-def _finished(
-    form: Form,
-    problem: Problem,
-    fit: PointFit,
-    spread: Spread,
-    inner: Array,
-    objective: Objective,
-    notes: Sequence[str],
-) -> Fit:
-    free = problem.names
-    names = (*free, *form.settled)
-    values = _with_settled(form, free, fit.values[None])[0]
-    draws = _with_settled(form, free, problem.outer(inner)) if len(inner) else np.empty((0, len(names)))
-    if form.settled:
-        edges = [_with_settled(form, free, side[None])[0] for side in (spread.low, spread.high)]
-        errors = np.concatenate([spread.errors, np.zeros(len(form.settled))])
-        spread = spread._replace(low=edges[0], high=edges[1], errors=errors)
-    return Fit(
-        form, fitted_law(form, names, values), names, values, spread, draws, objective, fit.objective, fit.certificate,
-        fit.residuals, tuple(notes),
-    )  # fmt: skip
+def optimum(form: Form, sample: Sample, options: Options) -> tuple[Problem, PointFit]:
+    """Return the exact optimum alone.
+
+    Raises: InputError when the target has no logarithm; NoAnswer when the runs do not determine the coefficients.
+    """
+    check_runs(form, sample.data, sample.size)
+    if options.objective.log and not (sample.target > 0.0).all():
+        raise InputError(
+            "the target is not always above zero", "a logarithmic objective needs that; try --objective ls"
+        )
+    problem = Problem(form.tree, form.free, sample.data, target=sample.target, log=options.objective.log)
+    point = fit_point(problem, form.tree, options.objective, sample.weights, seed=options.seed)
+    check_fit(form, point)
+    return problem, point
+
+
+def _spread_of_all(form: Form, free: Sequence[str], spread: Spread) -> Spread:
+    """Return the spread with what is fixed and tied beside the free coefficients."""
+    if not form.settled:
+        return spread
+    low, high = (_with_settled(form, free, side[None])[0] for side in (spread.low, spread.high))
+    return spread._replace(low=low, high=high, errors=np.concatenate([spread.errors, np.zeros(len(form.settled))]))
 
 
 def refits(fit: Fit) -> Draws | None:
@@ -161,9 +160,3 @@ def _with_settled(form: Form, free: Sequence[str], values: Array) -> Array:
     given = {name: values[:, i] for i, name in enumerate(free)}
     settled = [np.broadcast_to(compile_tree(tree)(given), values.shape[:1]) for tree in form.settled.values()]
     return np.column_stack([values, *settled])
-
-
-def _checked(weights: Array) -> Array:
-    if not (np.isfinite(weights).all() and (weights >= 0.0).all() and weights.sum() > 0.0):
-        raise InputError("--weights has values that are negative or not finite", "expected how often each run counts")
-    return weights

@@ -7,8 +7,8 @@ import numpy as np
 
 from scaling_cli.core.formulas import names_in
 from scaling_cli.errors import NoAnswer
-from scaling_cli.fit.fitting import LARGEST_CONDITION, PointFit
 from scaling_cli.fit.forms import Form
+from scaling_cli.fit.optima import LARGEST_CONDITION, PointFit
 
 Array = Any
 SAME = 1e-6  # relative spread below which values are one value

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.stats import t as student
 
-from scaling_cli.fit.fitting import PointFit
 from scaling_cli.fit.objectives import Objective
+from scaling_cli.fit.optima import PointFit
 from scaling_cli.fit.problems import Problem
 
 Array = Any

@@ -12,6 +12,7 @@ import pytest
 from scaling_cli.fit.fits import Fit, Options, fit_form
 from scaling_cli.fit.forms import Form, formula_form
 from scaling_cli.fit.objectives import objective
+from scaling_cli.fit.samples import sample_of
 
 CHECKOUT = Path(__file__).parents[2]
 CHINCHILLA = "E + A / N**alpha + B / D**beta"
@@ -73,6 +74,6 @@ def fit() -> Callable[..., Fit]:
             draws, rest.pop("bootstrap", "pairs"), rest.pop("seed", 0),
         )  # fmt: skip
         data = {key: values for key, values in columns.items() if key != "L"}
-        return fit_form(form, data, columns["L"], options, **rest)
+        return fit_form(form, sample_of(data, columns["L"], **rest), options)
 
     return solve

@@ -70,12 +70,13 @@ def test_copies_in_a_group_add_no_certainty(bootstrap: str, fit: Solve) -> None:
 def test_progress_counts_every_refit(runs: Runs) -> None:
     from scaling_cli.fit.fits import Options, fit_form
     from scaling_cli.fit.objectives import objective
+    from scaling_cli.fit.samples import sample_of
 
     done: list[int] = []
     columns = runs(24)
     form = formula_form("E + A / N**alpha", ["N"], positive=[], target="loss")
     options = Options(objective("ls-log"), 150, progress=done.append)
-    fit_form(form, {"N": columns["N"]}, columns["L"], options)
+    fit_form(form, sample_of({"N": columns["N"]}, columns["L"]), options)
     assert sum(done) == 150
 
 

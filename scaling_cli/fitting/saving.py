@@ -1,0 +1,23 @@
+"""A fit as a preset that every command takes."""
+
+import os
+
+from scaling_cli.files.presets import NAME
+from scaling_cli.files.saving import save_law
+from scaling_cli.fit.fits import refits
+from scaling_cli.fit.predictions import Answer
+
+
+def save_fit(answer: Answer, path: str, *, force: bool = False) -> None:
+    """Write a fit as a preset that every command takes, with its refits beside it and its manifest inside.
+
+    Args:
+        answer: a fit.
+        path: the file, ending in .yaml; the law takes its name.
+        force: replace an existing file.
+
+    Raises: FileError when the file exists and force is false, or cannot be written.
+    """
+    stem = os.path.splitext(os.path.basename(path))[0].lower()
+    law = answer.law._replace(id=stem if NAME.fullmatch(stem) else answer.law.id)
+    save_law(law, path, draws=refits(answer.fit), manifest=answer.manifest, force=force)
