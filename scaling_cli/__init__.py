@@ -5,10 +5,10 @@
 20.166666666666668
 """
 
+from scaling_cli.core.answers import Plan
 from scaling_cli.core.comparisons import Rung
 from scaling_cli.core.laws import Law
 from scaling_cli.core.losses import Loss
-from scaling_cli.core.plans import Plan
 from scaling_cli.errors import FileError, InputError, NoAnswer, ScalingError
 from scaling_cli.files.catalogue import law_ids, load_law
 from scaling_cli.library import check_law, compare, plan, predict_loss

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from scaling_cli.core.answers import Plan
 from scaling_cli.core.comparisons import Rung, climb, loss_by_law, plan_law
 from scaling_cli.core.duals import Value
 from scaling_cli.core.figures import Verdict, check_figure
 from scaling_cli.core.laws import Law
 from scaling_cli.core.losses import Loss
-from scaling_cli.core.plans import Plan
 from scaling_cli.core.quantities import parse_quantity
 from scaling_cli.files.catalogue import load_all, load_law
 

@@ -16,7 +16,7 @@ FILES = {
     if "presets" not in path.relative_to(PACKAGE).parts
 }
 FACE = "scaling_cli"
-LIBRARY = ("errors", "core", "files", "report", "fit", "library", "fitting")
+LIBRARY = ("errors", "core", "files", "report", "fit", "library", "budgets", "fitting")
 # what each layer may import of the package, beside itself
 ALLOWED = {
     "errors": (),
@@ -24,7 +24,8 @@ ALLOWED = {
     "fit": ("errors", "core"),
     "files": ("errors", "core"),
     "report": ("errors", "core"),
-    "library": ("errors", "core", "files"),
+    "library": ("errors", "core", "files", "budgets"),
+    "budgets": ("errors", "core", "files"),  # what a budget is made of, from texts
     "fitting": ("errors", "core", "files", "fit"),  # the library's part that needs numpy and scipy
     "cli": LIBRARY,
     "__main__": ("cli",),

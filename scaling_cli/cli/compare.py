@@ -6,6 +6,7 @@ import typer
 
 from scaling_cli.cli import options
 from scaling_cli.cli.output import check_format, refuse_outside, show
+from scaling_cli.cli.progress import Progress
 
 HELP = """Compare laws along x10 budgets: what each x10 buys, and where they disagree.
 
@@ -33,7 +34,8 @@ def compare(
         raise InputError("a comparison needs --flops", "such as --flops 1e21 --decades 3")
     steps = options.whole(decades, "--decades", most=MOST_DECADES)
     laws = options.laws(law)
-    rungs = climb(laws, known["flops"], steps, options.settings(set_))
+    with Progress("comparing"):
+        rungs = climb(laws, known["flops"], steps, options.settings(set_))
     plans = [rung.plan for rung in rungs]
     if strict:
         refuse_outside(plans)

@@ -2,6 +2,7 @@
 
 from scaling_cli.cli import options
 from scaling_cli.cli.output import check_format, refuse_outside, show
+from scaling_cli.cli.progress import Progress
 
 HELP = """Predict the loss of params trained on tokens, and what it is made of.
 
@@ -30,7 +31,8 @@ def loss(
     if len(known) < 2:
         raise InputError("a loss needs --params and --tokens", "such as --params 70B --tokens 1.4T")
     laws = options.laws(law)
-    losses = predict_losses(laws, known["params"], known["tokens"], options.settings(set_))
+    with Progress("predicting"):
+        losses = predict_losses(laws, known["params"], known["tokens"], options.settings(set_))
     if strict:
         refuse_outside(losses)
     show(loss_report(losses, laws), format_)

@@ -9,6 +9,7 @@ from scaling_cli.core.quantities import parse_quantity
 from scaling_cli.errors import InputError
 
 DEFAULT_LAW = "chinchilla"
+GIVEN = "COMMANDLINE"  # click's name for a parameter that stands on the command line
 
 
 def complete_laws(incomplete: str) -> list[str]:
@@ -79,6 +80,23 @@ def whole(text: str, option: str, *, most: int) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= most):
         raise InputError(f"{option} is {text[:40]!r}", f"expected a whole number from 0 to {most}")
     return int(text)
+
+
+def refuse_beside(context: typer.Context, option: str, *, allowed: tuple[str, ...]) -> None:
+    """Raise InputError when options are given beside one that they have no say in.
+
+    Args:
+        context: of the command.
+        option: the one.
+        allowed: the parameters of the command that may stand beside it.
+    """
+    given = [
+        max(param.opts, key=len)
+        for param in context.command.params
+        if param.name not in allowed and getattr(context.get_parameter_source(param.name or ""), "name", "") == GIVEN
+    ]
+    if given:
+        raise InputError(f"{option} and {', '.join(given)} are both given", "leave out the others")
 
 
 def laws(names: list[str]) -> list[Law]:

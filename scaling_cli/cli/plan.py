@@ -1,11 +1,16 @@
 """`scaling plan`."""
 
+from scaling_cli.cli import machine_options as machines
 from scaling_cli.cli import options
 from scaling_cli.cli.output import check_format, refuse_outside, show
+from scaling_cli.cli.progress import Progress
+from scaling_cli.core.answers import Plan
+from scaling_cli.core.laws import Law
 
 HELP = """Split a compute budget into params and tokens, or solve for whatever is missing.
 
-Give one or two of --flops, --params, --tokens and --loss.
+Give one or two of --flops, --params, --tokens and --loss; or none, and limits to spend up to: --gpu h100 --gpus 512
+--max days=30. Compute is FLOPs, or a machine and a time: "512xH100 for 30d @40%".
 
 \b
 Example: scaling plan --flops 1e22 --law chinchilla --law openai
@@ -19,17 +24,48 @@ def plan(
     loss: options.Loss = None,
     law: options.Laws = [options.DEFAULT_LAW],  # noqa: B006  Typer copies it
     set_: options.Set = [],  # noqa: B006
+    most: machines.Max = [],  # noqa: B006
+    least: machines.Min = [],  # noqa: B006
+    unique_tokens: machines.UniqueTokens = None,
+    inference_tokens: machines.InferenceTokens = None,
+    gpu: machines.Gpu = None,
+    gpus: machines.Gpus = None,
+    price: machines.Price = None,
+    mfu: machines.Mfu = None,
+    mfu_from: machines.MfuFrom = None,
+    precision: machines.Precision = None,
+    serve_precision: machines.ServePrecision = None,
+    inference_mfu: machines.InferenceMfu = None,
+    inference_price: machines.InferencePrice = None,
     strict: options.Strict = False,
     format_: options.Format = "table",
 ) -> None:
     """Answer one question about one or several laws."""
-    from scaling_cli.core.comparisons import plan_laws
     from scaling_cli.report.build import plan_report
 
     check_format(format_)
-    known = options.known_quantities(flops=flops, params=params, tokens=tokens, loss=loss)
     laws = options.laws(law)
-    plans = plan_laws(laws, known, options.settings(set_))
+    budget = machines.budget(
+        gpu=gpu, gpus=gpus, price=price, mfu=mfu, mfu_from=mfu_from, precision=precision,
+        most=options.pairs("--max", most), least=options.pairs("--min", least),
+        unique_tokens=unique_tokens, inference_tokens=inference_tokens, serve_precision=serve_precision,
+        inference_mfu=inference_mfu, inference_price=inference_price,
+    )  # fmt: skip
+    known = {"flops": flops, "params": params, "tokens": tokens, "loss": loss}
+    with Progress("planning"):
+        plans = _plans(laws, known, options.settings(set_), budget)
     if strict:
         refuse_outside(plans)
     show(plan_report(plans, laws), format_)
+
+
+def _plans(
+    laws: list[Law], texts: dict[str, str | None], settings: dict[str, float], budget: dict[str, object]
+) -> list[Plan]:
+    if not budget and not machines.is_machine(texts["flops"]):
+        from scaling_cli.core.comparisons import plan_laws
+
+        return plan_laws(laws, options.known_quantities(**texts), settings)
+    from scaling_cli.budgets import plan_budget
+
+    return plan_budget(laws, texts, settings, budget)

@@ -5,12 +5,13 @@ from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeVar
 
+from scaling_cli.core.answers import Plan
 from scaling_cli.core.duals import Value
 from scaling_cli.core.figures import unreproduced
 from scaling_cli.core.knowns import check_knowns
 from scaling_cli.core.laws import Law
 from scaling_cli.core.losses import Loss, predict_loss
-from scaling_cli.core.plans import Plan, Planner
+from scaling_cli.core.plans import Planner
 from scaling_cli.core.relations import Settings
 from scaling_cli.errors import InputError, NoAnswer, ScalingError
 
@@ -66,7 +67,7 @@ def plan_laws(laws: Sequence[Law], known: Mapping[str, float], settings: Setting
     Raises: what the first law raised, when no law can answer.
     """
     shown: dict[str, Any] = dict(check_knowns(known))
-    return _ask(
+    return ask_each(
         laws,
         settings,
         lambda law, mine: plan_law(law, known, mine),
@@ -76,7 +77,7 @@ def plan_laws(laws: Sequence[Law], known: Mapping[str, float], settings: Setting
 
 def predict_losses(laws: Sequence[Law], params: float, tokens: float, settings: Settings) -> list[Loss]:
     """Return each law's loss of params on tokens; a law that cannot answer says why in its notes."""
-    return _ask(
+    return ask_each(
         laws,
         settings,
         lambda law, mine: loss_by_law(law, params, tokens, mine),
@@ -140,9 +141,13 @@ def _rung(plan: Plan, bigger: Plan) -> Rung:
     )
 
 
-def _ask(
+def ask_each(
     laws: Sequence[Law], settings: Settings, question: Callable[[Law, Settings], Answer], empty: Callable[[Law], Answer]
 ) -> list[Answer]:
+    """Return each law's answer; one that has none gets an empty answer with the reason in its notes.
+
+    Raises: what the first law raised, when no law can answer.
+    """
     asked = [
         _one(law, partial(question, law, mine), empty(law))
         for law, mine in zip(laws, _settings_by_law(laws, settings), strict=True)

@@ -110,6 +110,10 @@ class Frontier:
             raise NoAnswer(f"{self.surface.law.id}: a loss of {loss:.6g} is out of reach", hint)
         return self._invert(self.loss, loss, "loss")
 
+    def flops_for(self, curve: Callable[[Value], Value], target: Value) -> Value:
+        """Return the budget at which a curve over budgets, of logarithms of a size, has a value."""
+        return self._invert(curve, target, "as a size")
+
     def _of_flops(self, name: str, flops: Value) -> Value:
         bound = self.surface.relation(name)
         if bound.inputs - {"C"}:

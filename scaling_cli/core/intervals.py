@@ -3,13 +3,14 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-from scaling_cli.core import losses, plans
+from scaling_cli.core import answers, losses
+from scaling_cli.core.answers import Plan
 from scaling_cli.core.duals import Value, library_of
 from scaling_cli.core.frontier import Frontier
 from scaling_cli.core.knowns import check_counts, check_knowns
 from scaling_cli.core.laws import Draws, Law
 from scaling_cli.core.losses import Loss, predict_loss
-from scaling_cli.core.plans import Plan, Planner
+from scaling_cli.core.plans import Planner
 from scaling_cli.core.relations import Settings
 from scaling_cli.core.search import find_minimum_near
 from scaling_cli.core.surface import Surface
@@ -36,7 +37,7 @@ def plan_interval(plan: Plan, law: Law, known: Known, settings: Settings) -> Pla
         known: what it was asked.
         settings: values of the law's declared variables.
     """
-    names = [name for name in plans.UNCERTAIN if getattr(plan, name) is not None]
+    names = [name for name in answers.UNCERTAIN if getattr(plan, name) is not None]
     ask: Ask = lambda draw, at: _DrawPlanner(draw, settings, plan).answer(at)  # noqa: E731
     low, high, note = _interval(law, ask, check_knowns(known), names)
     return plan._replace(low=low, high=high, notes=(*plan.notes, note))

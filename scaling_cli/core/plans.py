@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
+from scaling_cli.core.answers import Plan
 from scaling_cli.core.duals import Dual, Value, maximum, minimum, slope_of
 from scaling_cli.core.frontier import Frontier
 from scaling_cli.core.knowns import check_knowns, check_settings, check_sizes
@@ -16,35 +16,7 @@ from scaling_cli.core.surface import Surface
 from scaling_cli.core.sweeps import is_array
 from scaling_cli.errors import InputError, NoAnswer
 
-UNCERTAIN = ("flops", "params", "tokens", "tokens_per_param", "loss")  # what draws give an interval of
 DIFFERENT = 0.05  # relative distance in params beyond which a second optimum is worth a note
-
-
-class Plan(NamedTuple):
-    """An answer. None where the law has no such relation or the question does not ask.
-
-    `optimal_params`, `optimal_loss`, `flops_same_loss` and `waste` compare a given run with the minimum of the loss
-    surface at the same flops; `outside` says how far beyond the experimented range the answer lies; `answered` is
-    False where the law could not answer at all, which `notes` explain; `low` and `high` are the ends of intervals by
-    name, where the law carries draws.
-    """
-
-    law: str
-    flops: Value | None = None
-    params: Value | None = None
-    tokens: Value | None = None
-    tokens_per_param: Value | None = None
-    loss: Value | None = None
-    optimal_params: Value | None = None
-    optimal_loss: Value | None = None
-    flops_same_loss: Value | None = None
-    waste: Value | None = None
-    relations: Mapping[str, float] = {}
-    notes: tuple[str, ...] = ()
-    outside: tuple[str, ...] = ()
-    answered: bool = True
-    low: Mapping[str, Value] = {}
-    high: Mapping[str, Value] = {}
 
 
 class Planner:
@@ -195,8 +167,11 @@ class Planner:
         plan = Plan(self.law.id, flops, params, tokens)
         if not self.surface.has_loss:
             return plan._replace(notes=(f"{self.law.id} has no loss surface: it cannot say what this split costs",))
-        loss = self.surface.loss_of(params, tokens)
-        plan = plan._replace(loss=loss)
+        return self.against_optimum(plan._replace(loss=self.surface.loss_of(params, tokens)))
+
+    def against_optimum(self, plan: Plan) -> Plan:
+        """Return a run with its loss compared with the minimum of the loss surface at the same flops."""
+        flops, loss = plan.flops, plan.loss
         try:
             best = self.surface.optimal_params(flops)
             least = self.surface.loss_of(best, self.surface.tokens_for(flops, best))

@@ -24,6 +24,12 @@ SI_LETTERS = {"g": 9, "p": 15, "e": 18, "z": 21, "y": 24}
 SI_WORDS = {"kilo": 3, "mega": 6, "giga": 9, "tera": 12, "peta": 15, "exa": 18, "zetta": 21, "yotta": 24}
 FLOP_PREFIXES = SUFFIXES | SI_LETTERS | SI_WORDS
 
+BYTE_UNITS = {"b": 1.0, "bytes": 1.0} | {
+    f"{letter}{end}": base**power
+    for power, letter in enumerate("kmgt", 1)
+    for end, base in (("b", 1000.0), ("ib", 1024.0))
+}
+
 _DIGITS = r"\d+(?:_\d+)*"
 _NUMBER = re.compile(
     rf"(?P<mantissa>[+-]?(?:{_DIGITS}(?:\.(?:{_DIGITS})?)?|\.{_DIGITS}))"
@@ -59,6 +65,7 @@ _KINDS = {
         "expected a count of training tokens above zero: 1.4T, 300B, 15 trillion",
         ("token", "tokens"),
     ),
+    "bytes": _Kind("an amount of memory", "expected an amount of memory above zero: 80GiB, 80GB, 640 GB"),
     "loss": _Kind("a number", "expected a loss above zero, in the units of the law (usually nats per token): 1.94"),
     "number": _Kind("a number", "expected a finite number: 0.5, 3e-4, 200k"),
 }
@@ -136,8 +143,10 @@ def _read_unit(unit: str, kind: str) -> tuple[int, float]:
     if words and words[-1] in _KINDS[kind].nouns:
         words.pop()
     suffix = " ".join(words)
-    if suffix in SUFFIXES and (kind != "loss" or not suffix):
+    if suffix in SUFFIXES and (kind not in ("loss", "bytes") or not suffix):
         return SUFFIXES[suffix], 1.0
+    if kind == "bytes" and unit in BYTE_UNITS:
+        return 0, BYTE_UNITS[unit]
     flop_unit = _FLOP_UNIT.fullmatch(unit)
     if kind != "flops" or flop_unit is None or flop_unit["prefix"] not in FLOP_PREFIXES:
         raise InputError(f"not {_KINDS[kind].what}")

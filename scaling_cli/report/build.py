@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from scaling_cli.core.answers import UNCERTAIN as PLAN_ENDS
+from scaling_cli.core.answers import Plan
 from scaling_cli.core.comparisons import Rung, Spread
 from scaling_cli.core.laws import Law
 from scaling_cli.core.losses import UNCERTAIN as LOSS_ENDS
 from scaling_cli.core.losses import Loss
-from scaling_cli.core.plans import UNCERTAIN as PLAN_ENDS
-from scaling_cli.core.plans import Plan
 from scaling_cli.core.quantities import format_quantity
+from scaling_cli.report.budget import budget_tables
 from scaling_cli.report.report import Column, Report, Row, Table
 
 LAW = Column("law", "law")
@@ -16,12 +17,13 @@ FLOPS = Column("flops", "compute C", "flops", "FLOPs")
 PARAMS = Column("params", "params N", "params", "count")
 TOKENS = Column("tokens", "tokens D", "tokens", "count")
 RATIO = Column("tokens_per_param", "D/N", "ratio", "tokens per param")
+RANGED = ("flops", "gpu_hours", "days", "dollars", "energy_mwh")  # what an assumed utilisation leaves open
 HIDDEN = ("outside", "answered", "low", "high")
 
 
 def plan_report(plans: Sequence[Plan], laws: Sequence[Law]) -> Report:
     """Return the report of `scaling plan`."""
-    ends = _ends(laws, PLAN_ENDS)
+    ends = [*_ends(laws, PLAN_ENDS), *(name for name in RANGED if any(name in plan.low for plan in plans))]
     rows = [_row(plan, law, ends) for plan, law in zip(plans, laws, strict=True)]
     rows.sort(key=lambda row: (row["domain"] != "text", str(row["domain"]), str(row["params_kind"])))
     shown = [row for row in rows if row["answered"]]
@@ -34,7 +36,7 @@ def plan_report(plans: Sequence[Plan], laws: Sequence[Law]) -> Report:
             Column("waste", "waste", "percent", "of C"),
         ]
     tables = _grouped(shown, columns) + _interval_tables(shown, columns[1:6], laws) + _relation_tables(shown, laws)
-    return _report("scaling.plan/1", rows, tables, plans)
+    return _report("scaling.plan/1", rows, tables + budget_tables(shown), plans)
 
 
 def loss_report(losses: Sequence[Loss], laws: Sequence[Law]) -> Report:
@@ -105,6 +107,8 @@ def _row(answer: Plan | Loss, law: Law, ends: Sequence[str]) -> dict[str, object
         row[key] = value
         if key in ends:
             row[f"{key}_low"], row[f"{key}_high"] = answer.low.get(key), answer.high.get(key)
+    if isinstance(answer, Plan):
+        row["prices"] = [price._asdict() for price in answer.prices]
     row["notes"] = [*answer.notes, *answer.outside]
     row["params_kind"], row["domain"] = law.params_kind, law.domain
     return row
@@ -147,7 +151,7 @@ def _interval_tables(rows: Sequence[Row], columns: Sequence[Column], laws: Itera
     levels = {law.id: f"{100.0 * law.draws.level:g} %" for law in laws if law.draws}
     lines: list[Row] = []
     for row in rows:
-        if row["low"]:
+        if row["low"] and row["law"] in levels:
             cells = {column.key: _interval(row, column) for column in columns}
             lines.append({"law": row["law"], "level": levels[str(row["law"])], **cells})
     texts = [column._replace(kind="text") for column in columns]

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from scaling_cli.cli.app import main
+from scaling_cli.cli.app import COMMANDS, main
 from scaling_cli.files.catalogue import LAWS
 
 HANG = 10  # seconds until a process counts as hung
@@ -731,7 +731,7 @@ def complete(words: str) -> Ran:
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
-        ("scaling ", ["plan", "loss", "compare", "laws", "fit"]),
+        ("scaling ", list(COMMANDS)),
         ("scaling plan --law chin", ["chinchilla", "chinchilla-parametric"]),
         ("scaling compare -l kap", ["kaplan", "kaplan-2020"]),
         ("scaling loss --law al", ["all"]),

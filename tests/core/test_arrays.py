@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from scaling_cli.core.plans import Plan, Planner
+from scaling_cli.core.answers import Plan
+from scaling_cli.core.plans import Planner
 from scaling_cli.core.sweeps import DIRECT
 from scaling_cli.errors import InputError, NoAnswer
 from scaling_cli.files.catalogue import load_law

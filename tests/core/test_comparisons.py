@@ -4,9 +4,9 @@ import math
 
 import pytest
 
+from scaling_cli.core.answers import Plan
 from scaling_cli.core.comparisons import Spread, climb, mark, plan_laws, predict_losses, spreads
 from scaling_cli.core.digits import digit_effects, half_unit, reference_flops
-from scaling_cli.core.plans import Plan
 from scaling_cli.errors import InputError, NoAnswer
 from scaling_cli.files.catalogue import load_law
 

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from scaling_cli.core import intervals
+from scaling_cli.core.answers import UNCERTAIN, Plan
 from scaling_cli.core.comparisons import climb, loss_by_law, plan_law, plan_laws, predict_losses
 from scaling_cli.core.laws import Draws, Law
 from scaling_cli.core.losses import UNCERTAIN as PARTS
 from scaling_cli.core.losses import predict_loss
-from scaling_cli.core.plans import UNCERTAIN, Plan, Planner
+from scaling_cli.core.plans import Planner
 from scaling_cli.files.catalogue import load_law
 from scaling_cli.library import plan
 

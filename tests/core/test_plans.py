@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scaling_cli.core.plans import Plan, Planner
+from scaling_cli.core.answers import Plan
+from scaling_cli.core.plans import Planner
 from scaling_cli.errors import NoAnswer
 from scaling_cli.files.catalogue import law_ids, load_law
 

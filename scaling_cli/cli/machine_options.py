@@ -1,0 +1,69 @@
+"""The options that say what a budget is made of: a machine, limits, limited data, inference. Values stay texts."""
+
+from typing import Annotated
+
+import typer
+
+from scaling_cli.core.machine_budgets import is_machine_budget
+
+Text = str | None
+
+Max = Annotated[
+    list[str],
+    typer.Option("--max", metavar="NAME=VALUE", help="At most: params=8B, dollars=200k; repeatable."),
+]
+Min = Annotated[
+    list[str], typer.Option("--min", metavar="NAME=VALUE", help="At least: tokens_per_param=20; repeatable.")
+]
+UniqueTokens = Annotated[
+    Text, typer.Option("--unique-tokens", metavar="U", help="Tokens that there are; more are repeats: 300B.")
+]
+InferenceTokens = Annotated[
+    Text,
+    typer.Option("--inference-tokens", metavar="D", help="Tokens that the model will read and write in its life: 2T."),
+]
+
+
+def complete_accelerators(incomplete: str) -> list[str]:
+    """Return the accelerators whose names begin so."""
+    from scaling_cli.files.hardware import HARDWARE
+
+    return [name for name in HARDWARE.names() if name.startswith(incomplete.lower())]
+
+
+Gpu = Annotated[
+    Text, typer.Option("--gpu", metavar="NAME", autocompletion=complete_accelerators, help="Accelerator: h100.")
+]
+Gpus = Annotated[Text, typer.Option("--gpus", metavar="COUNT", help="How many of them at once: 512.")]
+Price = Annotated[
+    Text, typer.Option("--price", metavar="DOLLARS", help="Dollars per accelerator-hour, or a YAML file of prices.")
+]
+Mfu = Annotated[
+    Text, typer.Option("--mfu", metavar="SHARE", help="Model FLOPs utilisation of the dense peak: 0.4 (default 0.35).")
+]
+MfuFrom = Annotated[
+    Text,
+    typer.Option(
+        "--mfu-from", metavar="RUN", help="Take it from a run: '405B params, 15.6T tokens, 30.84M h100-hours'."
+    ),
+]
+Precision = Annotated[Text, typer.Option("--precision", metavar="NAME", help="Whose dense peak: bf16, fp16, fp8.")]
+ServePrecision = Annotated[
+    Text, typer.Option("--serve-precision", metavar="NAME", help="Of the weights when served: bf16, fp8, int4.")
+]
+InferenceMfu = Annotated[
+    Text, typer.Option("--inference-mfu", metavar="SHARE", help="Utilisation of inference, where dollars decide.")
+]
+InferencePrice = Annotated[
+    Text, typer.Option("--inference-price", metavar="DOLLARS", help="Dollars per accelerator-hour of inference.")
+]
+
+
+def budget(**given: object) -> dict[str, object]:
+    """Return what was given of the options here."""
+    return {name: value for name, value in given.items() if value not in (None, {})}
+
+
+def is_machine(flops: str | None) -> bool:
+    """Whether --flops speaks of a machine."""
+    return flops is not None and is_machine_budget(flops)
