@@ -57,6 +57,7 @@ def as_json(answer: Any) -> dict[str, Any]:
     row = answer._asdict()
     row["notes"] = [*answer.notes, *answer.outside]
     row["relations"] = dict(row["relations"]) if "relations" in row else None
+    row["prices"] = [price._asdict() for price in row.get("prices", ())]
     return {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in row.items()}
 
 
