@@ -17,8 +17,6 @@ from scaling_cli.files.tables import Cell, Table
 
 MISSING = {"", "-", "na", "n/a", "null", "none"}
 
-_quantity = lru_cache(parse_quantity)  # a column of sizes has few different ones
-
 
 class Cells:
     """The wanted cells of a table; rows are counted from 0.
@@ -50,20 +48,23 @@ class Cells:
         try:
             return list(map(float, cells))
         except (ValueError, OverflowError):
-            places = ((position, row) for row in range(len(self), len(self) + len(cells)))
-            return [
-                self._number(str(cell).strip(), kind, place=place) for cell, place in zip(cells, places, strict=True)
-            ]
+            found = [cell if isinstance(cell, float) else _number(str(cell), kind) for cell in cells]
+        faults = [i for i, number in enumerate(found) if number is None] if None in found else []
+        self.faults.update(((position, len(self) + i), str(cells[i]).strip()) for i in faults)
+        return [math.nan if number is None else number for number in found]
 
-    def _number(self, text: str, kind: str, *, place: tuple[int, int]) -> float:
-        with contextlib.suppress(ValueError):
-            return float(text)
-        if text.lower() not in MISSING:
-            try:
-                return _quantity(text, kind, "")
-            except InputError:
-                self.faults[place] = text  # an error only if the row is used
+
+@lru_cache(2**16)  # sizes are few and steps repeat from run to run
+def _number(text: str, kind: str) -> float | None:
+    """Return what a cell says: NaN where it is missing or not finite, None where it is no number."""
+    text = text.strip()
+    with contextlib.suppress(ValueError):
+        return float(text)
+    if text.lower() in MISSING:
         return math.nan
+    with contextlib.suppress(InputError):
+        return parse_quantity(text, kind, "")
+    return None  # an error only if the row is used
 
 
 class Quantities:
@@ -107,7 +108,8 @@ class Quantities:
         value = self._values[name][row]
         text = "" if math.isnan(value) and self._columns.is_plain(name) else f"{value:.9g}"
         kind = name if name in ROLES else "number"
-        hint = f'--where "{name} > 0" leaves out the rows that have none' if name in ROLES else ""
+        condition = f"{name} < 1e99" if value == math.inf else f"{name} > 0"
+        hint = f'--where "{condition}" leaves out the rows that have none' if name in ROLES else ""
         self._fail(name, row, text=text, kind=kind, hint=hint)
 
     def _fail(self, name: str, row: int, *, text: str, kind: str, hint: str) -> NoReturn:

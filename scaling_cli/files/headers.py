@@ -99,7 +99,7 @@ class Header:
         listed = ", ".join(map(shown, filter(None, self.names[:_LISTED])))
         more = ", ..." if len(self.names) > _LISTED else ""
         what = f"for {name}" if role else shown(name)
-        raise FileError(self.path, f"has no column {what}", *hints, f"its columns: {listed}{more}")
+        raise FileError(self.path, f"has no column {what}", *hints, f"its columns: {listed or 'none'}{more}")
 
     def _only(self, found: Sequence[int], name: str) -> int:
         if len(found) > 1:

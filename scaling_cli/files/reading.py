@@ -10,6 +10,14 @@ from typing import BinaryIO
 from scaling_cli.errors import FileError
 
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0)
+# what is taken for text by mistake, by its first bytes
+_NO_TEXT = {
+    b"\x1f\x8b": "it is compressed by gzip: unpack it first",
+    b"PK\x03\x04": "it is an Excel workbook or a zip archive: export the table as CSV, or unpack it",
+    b"PAR1": "it is a Parquet file: those are known by a name that ends in .parquet",
+    b"\xff\xfe": "it is UTF-16: save it as UTF-8",
+    b"\xfe\xff": "it is UTF-16: save it as UTF-8",
+}
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
@@ -75,7 +83,8 @@ def decode(data: bytes, path: str, *, line: int = 1) -> str:
         before, message = data.partition(b"\0")[0], "NUL is not a character of a text"
     except UnicodeDecodeError as error:
         before, message = error.object[: error.start], f"byte 0x{error.object[error.start]:02x} is not UTF-8"
-    raise FileError(name_of(path), message, "expected text; save it as UTF-8", line=line + before.count(b"\n"))
+    hint = next((hint for start, hint in _NO_TEXT.items() if data.startswith(start)), "save it as UTF-8")
+    raise FileError(name_of(path), message, f"expected text; {hint}", line=line + before.count(b"\n"))
 
 
 def name_of(path: str) -> str:

@@ -7,7 +7,9 @@ import importlib
 import itertools
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple, NoReturn, TextIO
 
 from scaling_cli.errors import FileError
@@ -150,11 +152,11 @@ def _fail_syntax(error: csv.Error, place: str, *, path: str) -> NoReturn:
 
 def _json_lines(lines: Iterator[tuple[int, str]], path: str) -> tuple[tuple[str, ...], Callable[..., Iterator[Block]]]:
     rows: list[dict[str, Cell]] = []
-    names: dict[str, None] = {}
+    names: dict[str, Cell] = {}  # in the order of their first row; the cells are of no use
     for number, line in lines:
         if not line.isspace():
-            rows.append(_object(line, path=path, number=number))
-            names.update(dict.fromkeys(rows[-1]))
+            rows.append(_object(line.strip(), path=path, number=number))
+            names.update(rows[-1])
             if len(names) > MAX_COLUMNS:
                 break
     header = tuple(names)
@@ -163,7 +165,7 @@ def _json_lines(lines: Iterator[tuple[int, str]], path: str) -> tuple[tuple[str,
     def read(wanted: Sequence[int]) -> Iterator[Block]:
         for start in range(0, len(rows), BLOCK):
             block = rows[start : start + BLOCK]
-            columns = [[row.get(header[i], "") for row in block] for i in wanted]
+            columns = [[row.get(name, "") for row in block] for name in map(header.__getitem__, wanted)]
             yield Block(columns, [hash(frozenset(row.items())) for row in block])
 
     return header, read
@@ -172,8 +174,8 @@ def _json_lines(lines: Iterator[tuple[int, str]], path: str) -> tuple[tuple[str,
 def _object(line: str, *, path: str, number: int) -> dict[str, Cell]:
     problem = "is not a JSON object"
     try:
-        value = _decode(line.strip())
-        if isinstance(value, dict):
+        value, end = _decode(line)
+        if isinstance(value, dict) and end == len(line):
             return value
     except (json.JSONDecodeError, RecursionError):
         pass
@@ -185,19 +187,29 @@ def _object(line: str, *, path: str, number: int) -> dict[str, Cell]:
 
 def _flat(pairs: list[tuple[str, Any]]) -> dict[str, Cell]:
     """Return the cells of an object whose own objects are flat already: {"config": {"n": 1}} has config.n."""
-    cells: dict[str, Cell] = {}
-    for key, value in pairs:
-        if isinstance(value, dict):
-            cells.update((_joined(key, inner), cell) for inner, cell in value.items())
-        else:
-            cells[sys.intern(key)] = _cell(value)
+    cells: dict[str, Any] = {sys.intern(key): value for key, value in pairs}
+    if len(cells) < len(pairs):
+        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        raise ValueError(f"{shown(twice)} stands in it twice")
+    if not _NO_CELLS.isdisjoint(map(type, cells.values())):
+        cells = _expanded(cells)
     if len(cells) > MAX_COLUMNS:
         raise ValueError(f"more than {MAX_COLUMNS} names")
-    if len(dict(pairs)) < len(pairs):
-        raise ValueError("a name that stands twice")
     return cells
 
 
+def _expanded(values: dict[str, Any]) -> dict[str, Cell]:
+    cells: dict[str, Cell] = {}
+    for key, value in values.items():
+        if isinstance(value, dict):
+            for inner, cell in value.items():
+                cells[_joined(key, inner)] = cell
+        else:
+            cells[key] = _cell(value) if type(value) in _NO_CELLS else value
+    return cells
+
+
+@lru_cache(2**14)  # rows have the same names
 def _joined(outer: str, inner: str) -> str:
     name = f"{outer}.{inner}"
     if len(name) > MAX_NAME:  # the outer part is written once and held once for each inner name
@@ -205,7 +217,8 @@ def _joined(outer: str, inner: str) -> str:
     return sys.intern(name)
 
 
-_decode = json.JSONDecoder(object_pairs_hook=_flat, parse_constant=str).decode
+_NO_CELLS = {dict, list, bool, type(None)}  # what JSON has besides texts and numbers
+_decode = json.JSONDecoder(object_pairs_hook=_flat, parse_constant=str).raw_decode
 
 
 def _cell(value: object) -> Cell:

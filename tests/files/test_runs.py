@@ -4,7 +4,7 @@ import hashlib
 import math
 import time
 import tracemalloc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,7 @@ def refusal(read: Read, path: Path) -> Callable[..., str]:
 Refusal = Callable[..., str]
 
 
-def table(*columns: str, rows: Sequence[Sequence[object]]) -> str:
+def table(*columns: str, rows: Iterable[Sequence[object]]) -> str:
     return "\n".join(",".join(map(str, line)) for line in [columns, *rows]) + "\n"
 
 
@@ -355,9 +355,23 @@ class TestNumbers:
         text = table(name, other, "loss", rows=[(1e8, 1e9, 3), (cell, 1e9, 2.9)])
         message = refusal(text)
         assert message.startswith(f"row 2: {name} is {shown}")
-        assert f'--where "{name} > 0"' in message or cell == "x"
-        if cell not in ("x", "inf"):
-            assert read(text, where=f"{name} > 0").rows == [1]
+        where = f"{name} < 1e99" if cell == "inf" else f"{name} > 0"
+        assert f'--where "{where}"' in message or cell == "x"
+        if cell != "x":
+            assert read(text, where=where).rows == [1]
+
+    def test_in_a_column_that_blanks_and_texts_interrupt(self, read: Read, refusal: Refusal) -> None:
+        """Row by row, in more rows than are read at a time."""
+        cells = ["2M", " 2M ", "", "2e6", "n/a", "2_000_000"] * 100
+        runs = read(table("N", "x", rows=enumerate(cells, 1)), needed=("N", "x"))
+        assert runs.columns["x"] == [2e6] * 400
+        assert runs.rows == [row for row, cell in enumerate(cells, 1) if cell not in ("", "n/a")]
+        assert refusal(table("N", "x", rows=enumerate([*cells, "tbd"], 1)), needed=("N", "x")).startswith("row 601: x")
+
+    def test_the_same_text_is_another_number_in_another_column(self, read: Read, refusal: Refusal) -> None:
+        text = "params,tokens,flops,loss\n1 ZFLOP,1e9,1 ZFLOP,3\n"
+        assert refusal(text).startswith("row 1: params is '1 ZFLOP'")
+        assert read(text.replace("1 ZFLOP", "1e21", 1)).columns["flops"] == [1e21]
 
     def test_a_text_in_a_row_that_is_left_out(self, read: Read) -> None:
         text = "set,params,tokens,loss\na,1e8,1e9,3\nb,unknown,1e9,2\na,tbd,1e9,\n"

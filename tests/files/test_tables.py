@@ -1,6 +1,7 @@
 """Tables on disk: which formats are read, what they become, and what is refused with which words."""
 
 import contextlib
+import gzip
 import hashlib
 import io
 import json
@@ -119,6 +120,18 @@ def test_json_lines(tmp_path: Path, name: str) -> None:
     assert found.rows == [(1e8, 3.5, "true", "r0", 1e-3, 64, ""), (200000000, "", "", "r1", "", "", "['a', 1]")]
 
 
+def test_json_rows_are_copies_in_any_order_of_their_names(path: Path) -> None:
+    """1 is 1.0; a name that is absent is not one whose cell is empty."""
+    lines = ['{"a": 1, "b": 2}', ' {"b": 2.0, "a": 1} ', '{"a": 2, "b": 1}', '{"a": 1}', '{"a": 1, "b": null}']
+    first, *others = read(path, "\n".join(lines) + "\n").hashes
+    assert others[0] == first
+    assert len({first, *others}) == 4
+
+
+def test_json_names_that_stand_twice_are_named(path: Path) -> None:
+    assert "read: 'b' stands in it twice" in refusal(path, '{"a": 1, "b": {"c": 2}, "b": 3}\n')
+
+
 def test_json_numbers_that_json_does_not_know(path: Path) -> None:
     (row,) = read(path, '{"a": NaN, "b": Infinity, "c": -Infinity, "d": 1e999}\n').rows
     assert row == ("NaN", "Infinity", "-Infinity", math.inf)
@@ -136,6 +149,8 @@ def test_json_numbers_that_json_does_not_know(path: Path) -> None:
         ('{"a": 1, "a": 2}\n', 1),
         ('{"b": 1}\n{"a": {"b": 1}, "a": {"c": 2}}\n', 2),
         ('{"a": ' + "9" * 5000 + "}\n", 1),
+        ('{"a": 1}, {"a": 2}\n', 1),
+        ('{"a": 1}\n{"a": 1}x\n', 2),
     ],
     ids=lambda value: repr(value)[:20],
 )
@@ -231,8 +246,11 @@ def test_a_character_that_the_end_cuts(path: Path) -> None:
 
 
 def test_binary_files(path: Path) -> None:
-    assert "is not" in refusal(path, b"\x1f\x8b\x08\x00\x00")
-    assert "is not" in refusal(path, "a,b\n1,2\n".encode("utf-16"))
+    """The hint says what has been taken for text."""
+    assert "gzip: unpack it first" in refusal(path, gzip.compress(b"a,b\n1,2\n"))
+    assert "it is UTF-16: save it as UTF-8" in refusal(path, "a,b\n1,2\n".encode("utf-16"))
+    assert "export the table as CSV" in refusal(path, b"PK\x03\x04\x14\x00\x06")
+    assert "ends in .parquet" in refusal(path, b"PAR1\x15\x04\x15\x00")
 
 
 def test_too_large(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
