@@ -11,9 +11,9 @@ from scaling_cli.core.laws import Law
 from scaling_cli.core.losses import Loss
 from scaling_cli.errors import FileError, InputError, NoAnswer, ScalingError
 from scaling_cli.files.catalogue import law_ids, load_law
-from scaling_cli.library import check_law, compare, plan, predict_loss
+from scaling_cli.library import check_law, compare, diagnose, plan, predict_loss
 
 __all__ = [
     "FileError", "InputError", "Law", "Loss", "NoAnswer", "Plan", "Rung", "ScalingError", "check_law", "compare",
-    "law_ids", "load_law", "plan", "predict_loss",
+    "diagnose", "law_ids", "load_law", "plan", "predict_loss",
 ]  # fmt: skip

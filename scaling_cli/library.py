@@ -1,6 +1,7 @@
 """The library: each function answers what the command of the same name answers, on numbers, text or numpy arrays."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from scaling_cli.core.answers import Plan
 from scaling_cli.core.comparisons import Rung, climb, loss_by_law, plan_law
@@ -10,6 +11,9 @@ from scaling_cli.core.laws import Law
 from scaling_cli.core.losses import Loss
 from scaling_cli.core.quantities import parse_quantity
 from scaling_cli.files.catalogue import load_all, load_law
+
+if TYPE_CHECKING:
+    from scaling_cli.core.diagnosis import Diagnosis
 
 Quantity = float | str | Value
 Settings = Mapping[str, float]
@@ -69,6 +73,25 @@ def compare(
         load_all() if laws == "all" else [_law(law) for law in ([laws] if isinstance(laws, str | Law) else laws)]
     )
     return climb(chosen, _number(flops, "flops"), decades, settings or {})
+
+
+def diagnose(
+    law: Law | str = "chinchilla", *, params: float | str, tokens: float | str, settings: Settings | None = None
+) -> "Diagnosis":
+    """Return whether params on tokens are too large or too small for their compute, what that wastes and its repair.
+
+    Args:
+        law: a law, an id, an alias or a YAML file.
+        params: N as the law counts it; a number or text, for one model.
+        tokens: D; a number or text.
+        settings: values of the law's own variables.
+
+    >>> diagnose("chinchilla", params="280B", tokens="300B").verdict
+    'too large'
+    """
+    from scaling_cli.core.diagnosis import Subject, diagnose_law  # other questions need no models and machines
+
+    return diagnose_law(_law(law), Subject("", _number(params, "params"), _number(tokens, "tokens")), settings or {})
 
 
 def check_law(law: Law | str) -> list[Verdict]:
