@@ -23,7 +23,7 @@ from scaling_cli.fit.fits import Options, fit_form
 from scaling_cli.fit.forms import formula_form, settle
 from scaling_cli.fit.objectives import objective
 from scaling_cli.fit.samples import sample_of
-from scaling_cli.fitting import Answer, Request, fit_runs
+from scaling_cli.fitting import Answer, FrontierAnswer, Request, fit_runs
 from scaling_cli.fitting.requests import COLUMNS
 
 DATA = Path(os.environ.get("SCALING_DATA") or Path(__file__).parents[2] / "shared" / "data")
@@ -37,6 +37,7 @@ CLARK = "a * log10(N) + b * log10(H) + c * log10(N) * log10(H) + d".replace(
 MUENNIGHOFF = {
     "ln_A": "6.255414", "ln_B": "7.3049974", "ln_E": "0.6254804", "alpha": "0.3526596", "beta": "0.3526596",
 }  # fmt: skip
+PALM = {1e20: 1.04e9, 1e21: 3.35e9, 1e22: 1.07e10}  # arXiv:2305.10403, "PaLM 2 optimal params"
 DIGITS, ERROR_DIGITS = 6.0, 4.0  # that a certified problem asks for
 
 
@@ -58,7 +59,8 @@ def main() -> None:
             show(case, fit_runs(case.request))
         except ScalingError as error:
             print(f"\n{case.title}\n  not fitted: {error}")
-    print("\nPaLM 2 (palm2_isoflop.csv)\n  isoflop method: later")
+    show_palm()
+    show_porian_minima()
     print(
         "\nMulti-Power Law (mpl_loss_curves.csv)\n  not a formula of columns: it sums over the learning-rate schedule"
     )
@@ -161,6 +163,51 @@ def objective_at(answer: Answer, constants: dict[str, float], target: str) -> fl
     residuals = np.log(prediction) - np.log(observed) if fit.objective.log else prediction - observed
     weights = np.asarray(columns["w"]) if "w" in columns else np.ones(len(residuals))
     return float(fit.objective.value(residuals, weights))
+
+
+def show_palm() -> None:
+    """Print the minima of PaLM 2's table beside the report's column, and why they differ where they do."""
+    print("\nPaLM 2 Technical Report, optimal params, isoflop method, 90 % intervals")
+    answer = isoflop(DATA / "palm2_isoflop.csv", draws=4000)
+    for row in answer.fit.minima.rows:
+        want = PALM[row.flops]
+        held = row.params_low < want < row.params_high
+        interval = f"({row.params_low:.4g} to {row.params_high:.4g}, which {'holds' if held else 'DOES NOT HOLD'} it)"
+        print(f"  {row.flops:.0e}  published {want:.4g}  got {row.params:.4g} {interval}")
+        if not held:
+            mine = [flops == row.flops for flops in answer.runs.columns["flops"]]
+            sizes, losses = (np.asarray(answer.runs.columns[name])[mine] for name in ("params", "loss"))
+            above = np.polyval(np.polyfit(np.log(sizes), losses, 2), math.log(want)) / row.loss - 1.0
+            nearest = sizes[np.abs(np.log(sizes / want)).argmin()]
+            print(f"    there the parabola through the four runs lies {above:.2%} above its minimum, and runs scatter "
+                  f"by {answer.fit.noise:.2%};\n    the nearest run has {nearest:.3g} params, the lowest "
+                  f"{sizes[losses.argmin()]:.3g}")  # fmt: skip
+    print("  outside: no parabola in ln N through the report's table has its minimum at the report's column")
+
+
+def show_porian_minima() -> None:
+    """Print minima and exponents of Porian et al. by parabolas, beside theirs by interpolation."""
+    print("\nPorian et al. 2024, isoflop method: minima in their standard errors, exponents with 90 % intervals")
+    for row in read("porian_published_fits.csv"):
+        if row["fit"] != "bs_median_weighted" or row["published_in_table"] != "1":
+            continue
+        mine = [own for own in read("porian_optima.csv") if own["experiment"] == row["experiment"] and own["n_opt"]]
+        theirs = {float(own["flops"]): (float(own["n_opt"]), float(own["ln_n_std"])) for own in mine}
+        answer = isoflop(DATA / "porian_isoflop.csv", where=f"experiment == '{row['experiment']}'", draws=1000)
+        both = [(m, *theirs[m.flops]) for m in answer.fit.minima.rows if m.bracketed and m.flops in theirs]
+        misses = np.abs([math.log(m.params / params) / error for m, params, error in both])
+        within = f"{np.mean(misses < 1.0):.0%} within 1 and {np.mean(misses < 2.0):.0%} within 2 of their errors"
+        a, ends = answer.exponents[0], [float(row[f"n_exponent_ci_{end}"]) for end in ("lo", "hi")]
+        print(f"  {row['experiment']}\n    {len(both)} minima, {within}\n"
+              f"    a  got {a.value:.4f} ({a.low:.3f} to {a.high:.3f})  published {float(row['n_exponent']):.4f} "
+              f"({ends[0]:.3f} to {ends[1]:.3f})")  # fmt: skip
+    print("  they interpolate through every run, parabolas smooth; their intervals of a are narrower than the errors\n"
+          "  of .11 to .23 in ln N that they state make a line through minima (.014 to .023)")  # fmt: skip
+
+
+def isoflop(path: Path, **options: object) -> FrontierAnswer:
+    """Return the answer of the isoflop method."""
+    return fit_runs(Request(str(path), method="isoflop")._replace(**options))
 
 
 def show_nist() -> None:

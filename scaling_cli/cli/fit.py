@@ -1,12 +1,18 @@
 """`scaling fit`."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from scaling_cli.cli import options
 from scaling_cli.cli.output import check_format, show
+from scaling_cli.cli.progress import Progress
 from scaling_cli.core.quantities import parse_quantity
+from scaling_cli.errors import InputError
+
+if TYPE_CHECKING:
+    from scaling_cli.fitting import Answer, Request
+    from scaling_cli.report.report import Report
 
 HELP = """Fit a law to training runs, with uncertainty, and save it as a preset.
 
@@ -16,14 +22,24 @@ RUNS is a table (CSV, TSV, JSON Lines, Parquet) with params, tokens or flops, an
 Example: scaling fit runs.csv --at 1e24 --save my-law.yaml
 """
 Text = str | None
+COMPARED = (  # what may stand beside --compare
+    "runs", "form", "formula", "target", "columns", "where", "weights", "flops_from", "fix", "start", "positive",
+    "objective", "delta", "quantile", "seed", "compare", "format_",
+)  # fmt: skip
 
 
 def fit(
+    context: typer.Context,
     runs: Annotated[str, typer.Argument(metavar="RUNS", help="The table of runs.")],
     form: Annotated[
-        Text,
-        typer.Option("--form", metavar="LAW", autocompletion=options.complete_laws, help="Fit a preset's loss form."),
-    ] = None,
+        list[str],
+        typer.Option(
+            "--form",
+            metavar="LAW",
+            autocompletion=options.complete_laws,
+            help="Fit a preset's loss form; repeatable with --compare.",
+        ),
+    ] = [],  # noqa: B006
     formula: Annotated[
         Text, typer.Option("--formula", metavar="TEXT", help="Fit your own: 'E + A / N**alpha'.")
     ] = None,
@@ -71,27 +87,98 @@ def fit(
     ] = "1000",
     bootstrap: Annotated[str, typer.Option("--bootstrap", metavar="KIND", help="pairs or wild.")] = "pairs",
     seed: Annotated[str, typer.Option("--seed", metavar="N", help="Of the refits and the random starts.")] = "0",
+    method: Annotated[
+        str,
+        typer.Option(
+            "--method",
+            metavar="NAME",
+            help="parametric (a formula), isoflop (a minimum per budget), envelope (of training curves).",
+        ),
+    ] = "parametric",
     at: Annotated[
         list[str], typer.Option("--at", metavar="C", help="Predict the optimum of this budget; repeatable.")
     ] = [],  # noqa: B006
     save: Annotated[Text, typer.Option("--save", metavar="FILE", help="Write the fitted law as a preset.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite FILE.")] = False,
+    verify: Annotated[
+        Text,
+        typer.Option(
+            "--verify", metavar="FILE", help="Work a saved fit out again and compare; exit 1 where it differs."
+        ),
+    ] = None,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Rank forms by error on held-out larger runs: those of --form, or all.")
+    ] = False,
+    diagnostics: Annotated[
+        bool, typer.Option("--diagnostics", help="Residuals, leverage, and how the answer moves with the method.")
+    ] = False,
     format_: options.Format = "table",
 ) -> None:
     """Fit a law to runs."""
-    from scaling_cli.fitting import Request, fit_runs, save_fit
+    from scaling_cli.fitting import FrontierAnswer, Request, fit_runs, save_fit
     from scaling_cli.report.fit import fit_report
+    from scaling_cli.report.frontiers import frontier_report
 
     check_format(format_)
+    if verify is not None:
+        options.refuse_beside(context, "--verify", allowed=("runs", "verify", "format_"))
+        _verify(verify, runs, format_)
+        return
     share = None if quantile is None else parse_quantity(quantile, "number", "--quantile")
+    if len(form) > 1 and not compare:
+        raise InputError(f"--form is given {len(form)} times", "expected one form to fit; --compare ranks several")
     request = Request(
-        runs, form, formula, target, options.pairs("--columns", columns), where, weights, group, flops_from,
+        runs, None if compare or not form else form[0], formula, target, options.pairs("--columns", columns), where,
+        weights, group, flops_from,
         options.pairs("--fix", fix), options.settings(start, "--start"), positive, objective,
         parse_quantity(delta, "number", "--delta"), share,
         options.whole(draws, "--draws", most=20_000), bootstrap, options.whole(seed, "--seed", most=2**62),
-        tuple(parse_quantity(text, "flops", "--at") for text in at),
+        tuple(parse_quantity(text, "flops", "--at") for text in at), method,
     )  # fmt: skip
-    answer = fit_runs(request)
+    if diagnostics and method != "parametric":
+        raise InputError(f"--diagnostics and --method {method} are both given", "they are of --method parametric")
+    if compare:
+        options.refuse_beside(context, "--compare", allowed=COMPARED)
+        _compare(request, form, format_)
+        return
+    with Progress("fitting", "refits", request.draws) as progress:
+        answer = fit_runs(request, progress=progress)
     if save is not None:
         save_fit(answer, save, force=force)
-    show(fit_report(answer, saved=save), format_)
+    if isinstance(answer, FrontierAnswer):
+        show(frontier_report(answer, saved=save), format_)
+    else:
+        report = fit_report(answer, saved=save)
+        show(_diagnosed(answer, report) if diagnostics else report, format_)
+
+
+def _verify(preset: str, runs: str, format_: str) -> None:
+    """Work a saved fit out again; exit 1 where something differs."""
+    from scaling_cli.fitting import verify_fit
+    from scaling_cli.report.verification import verification_report
+
+    with Progress("verifying", "refits") as progress:
+        verification = verify_fit(preset, runs, progress=progress)
+    show(verification_report(verification), format_)
+    if not verification.holds:
+        raise typer.Exit(1)
+
+
+def _compare(request: "Request", forms: list[str], format_: str) -> None:
+    """Rank forms fitted to the same runs."""
+    from scaling_cli.fitting import compare_forms
+    from scaling_cli.report.comparing import forms_report
+
+    with Progress("comparing"):
+        comparison = compare_forms(request, forms)
+    show(forms_report(comparison), format_)
+
+
+def _diagnosed(answer: "Answer", report: "Report") -> "Report":
+    """Return the report of a fit with its diagnostics."""
+    from scaling_cli.fitting import diagnose
+    from scaling_cli.report.diagnostics import with_diagnostics
+
+    with Progress("diagnosing"):
+        diagnostics = diagnose(answer)
+    return with_diagnostics(report, diagnostics)

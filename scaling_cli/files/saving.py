@@ -88,6 +88,11 @@ def _with_facts(law: Law, draws: Draws | None, place: Tree, manifest: Mapping[st
     return law._replace(relations=relations, manifest=law.manifest if manifest is None else manifest)
 
 
+def draws_checksum(draws: Draws) -> str:
+    """Return the SHA-256 of the file that `save_law` writes for these draws."""
+    return checksum(_table(draws))
+
+
 def _table(draws: Draws) -> str:
     rows = [",".join(repr(float(value)) for value in row) for row in draws.rows]
     return "\n".join([",".join(draws.names), *rows]) + "\n"

@@ -10,12 +10,18 @@ from scaling_cli.errors import InputError
 from scaling_cli.fit.objectives import Objective
 from scaling_cli.fit.optima import PointFit
 from scaling_cli.fit.problems import TARGET, Problem
-from scaling_cli.fit.solve import descend
+from scaling_cli.fit.solve import ELEMENTS, Cost, Search, descend
 
 Array = Any
 METHODS = ("pairs", "wild")
 BLOCK = 64  # refits at a time: their arrays stay in the processor's cache
-STEPS = 40
+TINY = 1e-12  # spread of the residuals of a fit without noise
+STEPS = 30
+SMALL = 1e-3  # of the spread of residuals: below it absolute values count as squares in refits
+ENOUGH = 1e-8  # relative gradient at which a refit is done
+DAMPING = 0.1  # of the first step, and at least after a step that failed; 1 is the curvature of squares
+FLATTEST = 1e-7  # of the steepest axis: flatter ones are not stretched further
+CLOSE = 1e-3  # of the way from the fit to a refit that may be left
 
 
 def bootstrap(
@@ -48,7 +54,9 @@ def bootstrap(
     """
     if method not in METHODS:
         raise InputError(f"no bootstrap named {method[:40]!r}", f"expected one of {', '.join(METHODS)}")
-    curvature = problem.curvature(fit.inner[None])[0]
+    search = _search(problem, objective, fit, weights)
+    thresholds = _thresholds(objective, float(np.median(np.abs(fit.residuals))) or TINY)
+    rows = max(1, ELEMENTS // problem.size)
     member = np.arange(problem.size) if groups is None else groups
     clusters = int(member.max()) + 1
     blocks = range(0, draws, BLOCK)
@@ -57,20 +65,22 @@ def bootstrap(
     def refit(block: int) -> Array:
         rng = np.random.default_rng(seeds[block])
         count = min(BLOCK, draws - block * BLOCK)
+        parts = [few(rng, min(rows, count - first)) for first in range(0, count, rows)]
+        if progress:
+            progress(count)
+        return np.vstack(parts)
+
+    def few(rng: np.random.Generator, count: int) -> Array:
         mine, counts = problem, weights
         if method == "pairs":
             counts = weights * rng.multinomial(clusters, np.full(clusters, 1.0 / clusters), size=count)[:, member]
         else:
             mine = _with_noise(problem, fit, rng.choice([-1.0, 1.0], size=(count, clusters))[:, member])
-        start = np.repeat(fit.inner[None], count, axis=0)
-        delta = objective.thresholds(float(np.median(np.abs(fit.residuals))))[-1]
+        inner = np.repeat(fit.inner[None], count, axis=0)
         with np.errstate(all="ignore"):
-            found = descend(
-                mine, objective, start, np.asarray(counts, dtype=float), delta=delta, exact=curvature, steps=STEPS
-            )
-        if progress:
-            progress(count)
-        return found.inner
+            for delta in thresholds:
+                inner = descend(mine, Cost(objective, counts, delta), inner, search).inner
+        return inner
 
     with ThreadPoolExecutor(max_workers=2) as pool:
         return np.vstack(list(pool.map(refit, range(len(blocks)))))
@@ -80,3 +90,23 @@ def _with_noise(problem: Problem, fit: PointFit, signs: Array) -> Problem:
     """Return the problem with its target moved to the prediction plus residuals of other signs, (batch, n)."""
     predicted = problem.data[TARGET] + fit.residuals
     return problem.with_targets(predicted - signs * fit.residuals)
+
+
+def _thresholds(objective: Objective, spread: float) -> list[float]:
+    """Return the thresholds of a refit: its own alone, since it starts near; absolute values down to a small one."""
+    own = objective.thresholds(spread)
+    return own[-1:] if objective.delta > 0.0 else [step for step in own if step > SMALL * spread]
+
+
+def _search(problem: Problem, objective: Objective, fit: PointFit, weights: Array) -> Search:
+    """Return how refits descend: along the axes of the normal matrix at the fit, with the second derivatives there."""
+    search = Search(exact=False, steps=STEPS, damping=0.0, enough=ENOUGH, close=CLOSE)
+    if objective.is_smooth:
+        return search
+    spread = float(np.median(np.abs(fit.residuals))) or TINY  # the middle half of the runs tells the curvature
+    rows = problem.jacobian(fit.inner[None])[1][0] * np.sqrt(weights * objective.rho(fit.residuals, spread).second)
+    scale = np.maximum(np.linalg.norm(rows, axis=1), TINY)
+    _, singular, right = np.linalg.svd((rows / scale[:, None]).T, full_matrices=False)
+    axes = right.T / np.maximum(singular, FLATTEST * singular[0]) / scale[:, None]
+    curvature = problem.curvature(fit.inner[None])[0]
+    return search._replace(exact=curvature, axes=axes, damping=DAMPING, careful=DAMPING)

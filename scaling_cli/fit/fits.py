@@ -12,7 +12,7 @@ from scaling_cli.fit.bootstrap import bootstrap
 from scaling_cli.fit.forms import Form
 from scaling_cli.fit.identify import check_fit, check_runs
 from scaling_cli.fit.objectives import Objective
-from scaling_cli.fit.optima import Certificate, PointFit, fit_point
+from scaling_cli.fit.optima import STARTS, Certificate, PointFit, fit_point
 from scaling_cli.fit.problems import Problem
 from scaling_cli.fit.samples import Sample
 from scaling_cli.fit.uncertainty import LEVEL, Spread, analytic, spread_from_covariance, spread_from_draws, widened
@@ -97,8 +97,8 @@ def fit_form(form: Form, sample: Sample, options: Options) -> Fit:
     return Fit(form, law, names, values, spread, draws, options.objective, sample, problem, point, notes)
 
 
-def optimum(form: Form, sample: Sample, options: Options) -> tuple[Problem, PointFit]:
-    """Return the exact optimum alone.
+def optimum(form: Form, sample: Sample, options: Options, *, starts: int = STARTS) -> tuple[Problem, PointFit]:
+    """Return the exact optimum alone, from so many starts.
 
     Raises: InputError when the target has no logarithm; NoAnswer when the runs do not determine the coefficients.
     """
@@ -108,7 +108,7 @@ def optimum(form: Form, sample: Sample, options: Options) -> tuple[Problem, Poin
             "the target is not always above zero", "a logarithmic objective needs that; try --objective ls"
         )
     problem = Problem(form.tree, form.free, sample.data, target=sample.target, log=options.objective.log)
-    point = fit_point(problem, form.tree, options.objective, sample.weights, seed=options.seed)
+    point = fit_point(problem, form.tree, options.objective, sample.weights, seed=options.seed, starts=starts)
     check_fit(form, point)
     return problem, point
 

@@ -11,23 +11,10 @@ from typing import Any
 import numpy as np
 
 from scaling_cli.core.duals import FUNCTIONS, Dual, Value, cos, log, sin
-from scaling_cli.core.formulas import Node, names_in
+from scaling_cli.core.formulas import Node
 
 Array = Any
-LOG = "log of "  # prefix of the names under which logarithms of data columns are given
-
-
-def with_log_columns(tree: Node, columns: Sequence[str]) -> Node:
-    """Return the tree with powers of data columns written as exponentials of their logarithms, which are cheaper.
-
-    `N**alpha` becomes `exp(alpha * [log of N])`; the logarithm is a column of its own, computed once.
-    """
-    if tree[0] in ("num", "name"):
-        return tree
-    branches = [with_log_columns(branch, columns) for branch in tree[1:]]
-    if tree[0] == "**" and branches[0][0] == "name" and branches[0][1] in columns and branches[1][0] != "num":
-        return ("exp", ("*", branches[1], ("name", LOG + branches[0][1])))
-    return (tree[0], *branches)
+ONE = 1.0  # a partial derivative that needs no multiplication, known by identity
 
 
 class Tape:
@@ -40,32 +27,40 @@ class Tape:
 
     def __init__(self, tree: Node, wanted: Sequence[str]) -> None:
         self.wanted = tuple(wanted)
-        self.steps: list[tuple[str, tuple[Any, ...]]] = []
-        self.active: list[bool] = []
+        self.numbers: list[Value] = []  # of every step: its number, or None
+        self.names: dict[str, int] = {}
+        self.steps: list[tuple[int, str, tuple[int, ...]]] = []
         self._places: dict[Node, int] = {}
+        self._active: list[bool] = []
         self._lay(tree)
-        self.needed = tuple(dict.fromkeys(names_in(tree)))
+        self._forward = [(place, _VALUES[kind], places) for place, kind, places in self.steps]
+        self._backward = [
+            (place, _PARTIALS[kind], [self._active[p] for p in places], places)
+            for place, kind, places in reversed(self.steps)
+            if self._active[place]
+        ]
 
     def _lay(self, tree: Node) -> int:
         if tree in self._places:
             return self._places[tree]
         leaf = tree[0] in ("num", "name")
-        arguments: tuple[Any, ...] = tree[1:] if leaf else tuple(self._lay(branch) for branch in tree[1:])
-        self.steps.append((tree[0], arguments))
-        self.active.append(tree[1] in self.wanted if leaf else any(self.active[place] for place in arguments))
-        self._places[tree] = len(self.steps) - 1
-        return len(self.steps) - 1
+        places = () if leaf else tuple(self._lay(branch) for branch in tree[1:])
+        place = self._places[tree] = len(self.numbers)
+        self.numbers.append(tree[1] if tree[0] == "num" else None)
+        self._active.append(tree[1] in self.wanted if leaf else any(self._active[p] for p in places))
+        if tree[0] == "name":
+            self.names[tree[1]] = place
+        elif not leaf:
+            self.steps.append((place, tree[0], places))
+        return place
 
     def values(self, given: Mapping[str, Value]) -> list[Value]:
         """Return the value of every step; the last is the formula's."""
-        found: list[Value] = []
-        for kind, arguments in self.steps:
-            if kind == "num":
-                found.append(arguments[0])
-            elif kind == "name":
-                found.append(given[arguments[0]])
-            else:
-                found.append(_VALUES[kind](*(found[place] for place in arguments)))
+        found = self.numbers.copy()
+        for name, place in self.names.items():
+            found[place] = given[name]
+        for place, function, places in self._forward:
+            found[place] = function(*[found[p] for p in places])
         return found
 
     def gradient(self, given: Mapping[str, Value]) -> tuple[Value, list[Value]]:
@@ -77,21 +72,19 @@ class Tape:
         Returns: (batch, n) and a list of arrays that broadcast to (batch, n).
         """
         values = self.values(given)
-        adjoints: list[Value] = [None] * len(self.steps)
-        adjoints[-1] = 1.0
-        for i in range(len(self.steps) - 1, -1, -1):
-            kind, places = self.steps[i]
-            if adjoints[i] is None or not self.active[i] or kind in ("num", "name"):
+        adjoints: list[Value] = [None] * len(values)
+        adjoints[-1] = ONE
+        for place, partials, wants, places in self._backward:
+            adjoint = adjoints[place]
+            if adjoint is None:
                 continue
-            wants = [self.active[place] for place in places]
-            for place, part in zip(
-                places, _PARTIALS[kind](wants, values[i], *(values[p] for p in places)), strict=True
-            ):
+            parts = partials(wants, values[place], *[values[p] for p in places])
+            for p, part in zip(places, parts, strict=True):
                 if part is not None:
-                    share = part if isinstance(adjoints[i], float) and adjoints[i] == 1.0 else adjoints[i] * part
-                    adjoints[place] = share if adjoints[place] is None else adjoints[place] + share
-        found = {step[1][0]: adjoints[i] for i, step in enumerate(self.steps) if step[0] == "name"}
-        return values[-1], [0.0 if found.get(name) is None else found[name] for name in self.wanted]
+                    share = adjoint if part is ONE else part if adjoint is ONE else adjoint * part
+                    adjoints[p] = share if adjoints[p] is None else adjoints[p] + share
+        found = [adjoints[self.names[name]] if name in self.names else None for name in self.wanted]
+        return values[-1], [0.0 if adjoint is None else adjoint for adjoint in found]
 
 
 def _power(base: Value, exponent: Value) -> Value:
@@ -123,17 +116,16 @@ def _power_partials(wants: list[bool], result: Value, base: Value, exponent: Val
     return by_base, result * log(base) if wants[1] else None
 
 
-def _choice(smallest: bool) -> Callable[..., tuple[Value, ...]]:
-    def partials(wants: list[bool], result: Value, *values: Value) -> tuple[Value, ...]:
-        plain = [value.value if isinstance(value, Dual) else value for value in values]
-        best = plain[0]
-        index: Value = 0
-        for i, value in enumerate(plain[1:], 1):
-            better = value < best if smallest else value > best
-            best, index = np.where(better, value, best), np.where(better, i, index)
-        return tuple((index == i) * 1.0 if wants[i] else None for i in range(len(values)))
-
-    return partials
+def _choice(wants: list[bool], result: Value, *values: Value) -> tuple[Value, ...]:
+    """Return which value was taken, of equal ones the first: 1 there and 0 elsewhere."""
+    taken = result.value if isinstance(result, Dual) else result
+    parts: list[Value] = []
+    left: Value = 1.0
+    for value, wanted in zip(values, wants, strict=True):
+        mine = ((value.value if isinstance(value, Dual) else value) == taken) * left
+        parts.append(mine if wanted else None)
+        left = left - mine
+    return tuple(parts)
 
 
 def _one(partial: Callable[[Value, Value], Value]) -> Callable[..., tuple[Value]]:
@@ -141,8 +133,8 @@ def _one(partial: Callable[[Value, Value], Value]) -> Callable[..., tuple[Value]
 
 
 _PARTIALS: dict[str, Callable[..., tuple[Value, ...]]] = {
-    "+": lambda wants, result, a, b: (1.0 if wants[0] else None, 1.0 if wants[1] else None),
-    "-": lambda wants, result, a, b: (1.0 if wants[0] else None, -1.0 if wants[1] else None),
+    "+": lambda wants, result, a, b: (ONE if wants[0] else None, ONE if wants[1] else None),
+    "-": lambda wants, result, a, b: (ONE if wants[0] else None, -1.0 if wants[1] else None),
     "*": lambda wants, result, a, b: (b if wants[0] else None, a if wants[1] else None),
     "/": lambda wants, result, a, b: (1.0 / b if wants[0] else None, -result / b if wants[1] else None),
     "**": _power_partials,
@@ -154,6 +146,6 @@ _PARTIALS: dict[str, Callable[..., tuple[Value, ...]]] = {
     "sin": _one(lambda a, result: cos(a)),
     "cos": _one(lambda a, result: -sin(a)),
     "atan": _one(lambda a, result: 1.0 / (1.0 + a * a)),
-    "min": _choice(smallest=True),
-    "max": _choice(smallest=False),
+    "min": _choice,
+    "max": _choice,
 }

@@ -12,6 +12,7 @@ from scaling_cli.fit.optima import LARGEST_CONDITION, PointFit
 
 Array = Any
 SAME = 1e-6  # relative spread below which values are one value
+TAKES_PART = 0.05  # of a direction of length 1: below it a coefficient only follows
 WORDS = {"N": ("model size", "params"), "D": ("number of tokens", "tokens"), "C": ("budget", "flops")}
 
 
@@ -48,12 +49,26 @@ def check_runs(form: Form, data: Mapping[str, Array], size: int) -> None:
 
 def check_fit(form: Form, fit: PointFit) -> None:
     """Raise NoAnswer when the optimum is no point: some combination of coefficients does not matter."""
-    if fit.certificate.condition_number > LARGEST_CONDITION:
-        raise NoAnswer(
-            f"the runs do not determine {', '.join(c.name for c in form.free)} "
-            f"(condition number {fit.certificate.condition_number:.1e})",
-            "add runs that spread further in params and tokens, or fix a coefficient with --fix",
-        )
+    if not fit.certificate.condition_number > LARGEST_CONDITION:
+        return
+    loose = [form.free[i].name for i in _undetermined(fit.at.hessian[0], fit.at.scale[0])]
+    one = loose[0] if len(loose) == 1 else "one of them"
+    raise NoAnswer(
+        f"the runs do not determine {', '.join(loose)} (condition number {fit.certificate.condition_number:.1e})",
+        f"add runs that spread further in params and tokens, or fix {one} with --fix",
+    )
+
+
+def _undetermined(matrix: Array, scale: Array) -> Array:
+    """Return the numbers of the coefficients that can move together, or alone, without any effect on the fit.
+
+    Args:
+        matrix: (k, k), the normal matrix.
+        scale: (k,), the roots of its diagonal.
+    """
+    values, vectors = np.linalg.eigh(matrix / scale[:, None] / scale[None, :])
+    free = np.abs(vectors[:, values <= values[-1] / LARGEST_CONDITION])
+    return np.flatnonzero(free.max(axis=1) > TAKES_PART)
 
 
 def _is_one(values: Array) -> bool:

@@ -13,7 +13,17 @@ from scaling_cli.errors import InputError
 
 Array = Any
 NAMES = ("huber-log", "ls-log", "ls", "lad-log", "lad")
+TINY = 1e-300
 DELTA = 1e-3  # Hoffmann et al. 2022, section D.2
+
+
+class Rho(NamedTuple):
+    """What residuals count, its first and second derivative by them, and first / residual (even at zero)."""
+
+    value: Array
+    first: Array
+    second: Array
+    secant: Array
 
 
 class Objective(NamedTuple):
@@ -39,20 +49,32 @@ class Objective(NamedTuple):
 
         Squares count as r**2, Huber's as r**2 / 2 inside delta, absolute values as |r|.
         """
-        return self.rho(residuals, self.delta)[0].__mul__(weights).sum(axis=-1)
+        return (self._side(residuals) * self._size(residuals) * weights).sum(axis=-1)
 
-    def rho(self, residuals: Array, delta: float) -> tuple[Array, Array, Array]:
-        """Return rho, its first and its second derivative, with a threshold that may be wider than the objective's."""
-        side = np.where(residuals > 0.0, self.above, self.below) if self.above != self.below else self.above
+    def rho(self, residuals: Array, delta: float) -> Rho:
+        """Return rho and its slopes, with a threshold that may be wider than the objective's."""
+        side = self._side(residuals)
         if delta == np.inf:
-            return side * residuals**2, 2.0 * side * residuals, 2.0 * side * np.ones_like(residuals)
+            secant = 2.0 * side * np.ones_like(residuals)
+            return Rho(side * residuals**2, secant * residuals, secant, secant)
         size = np.abs(residuals)
         if delta == 0.0:
-            return side * size, side * np.sign(residuals), np.zeros_like(residuals)
-        inside = size <= delta
+            return Rho(side * size, side * np.sign(residuals), np.zeros_like(size), side / np.maximum(size, TINY))
         scale = side if self.delta > 0.0 else side / delta  # absolute values are approached as Huber / delta
-        rho = np.where(inside, 0.5 * residuals**2, delta * (size - 0.5 * delta))
-        return scale * rho, scale * np.clip(residuals, -delta, delta), scale * inside
+        inner = np.minimum(size, delta)
+        secant = scale * delta / np.maximum(size, delta)
+        return Rho(scale * inner * (size - 0.5 * inner), secant * residuals, scale * (size <= delta), secant)
+
+    def _side(self, residuals: Array) -> Array | float:
+        """Return the weight of each residual's side."""
+        return self.above if self.above == self.below else self.below + (self.above - self.below) * (residuals > 0.0)
+
+    def _size(self, residuals: Array) -> Array:
+        if self.is_smooth:
+            return residuals**2
+        size = np.abs(residuals)
+        inner = np.minimum(size, self.delta)
+        return inner * (size - 0.5 * inner) if self.delta > 0.0 else size
 
     def thresholds(self, spread: float) -> list[float]:
         """Return the thresholds through which to come down to the objective's own, from residuals of a given spread."""

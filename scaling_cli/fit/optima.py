@@ -1,5 +1,6 @@
 """From a problem to its exact optimum, with a certificate that it is one."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -7,14 +8,24 @@ import numpy as np
 from scaling_cli.core.formulas import Node
 from scaling_cli.errors import NoAnswer
 from scaling_cli.fit.objectives import Objective
+from scaling_cli.fit.polish import least_slope, polish_absolute, polish_squares
 from scaling_cli.fit.problems import Problem
-from scaling_cli.fit.solve import Optimum, Slopes, descend, polish_squares, slopes, zero_gradient
+from scaling_cli.fit.solve import CONVERGED, Cost, Search, Slopes, descend, slopes, zero_gradient
 from scaling_cli.fit.starts import starting_points
 
 Array = Any
 STARTS = 16
 FINALISTS = 6
-STEPS = 200
+NARROWING = Search(exact=True, steps=30, damping=0.0, enough=1e-6)  # at thresholds on the way
+LAST = Search(exact=True, steps=200, damping=0.0)
+ENOUGH_RUNS = 2000  # to come near an optimum, which all runs then decide
+ROUGH = 40  # steps of least squares from afar
+NEAR = 1e-6  # relative gradient at which they are near enough
+MET = 1e-3  # relative difference, or difference of logarithms, of ends that are one
+HOPEFUL = 1.1  # times the least objective: an end that is worth the last digits
+HOPELESS = 100.0  # times the least sum of squares: an end not worth following
+IN_SIGHT = 1e-2  # of the spread of residuals: the threshold from which on absolute values show their vertex
+KEPT = (1 << 22) - 4096  # doubles: 32 MB, the most up to which glibc learns to keep freed memory (malloc/malloc.c)
 SAME = 1e-9  # relative difference of two objectives that are the same
 LARGEST_CONDITION = 1e13
 EXACT = 1e-12  # residual, relative to the target, of a fit without noise
@@ -22,7 +33,15 @@ MUCH_NEARER = 0.99  # of a distance: below it two equal ends are two points
 
 
 class Certificate(NamedTuple):
-    """Why to believe an optimum."""
+    """Why to believe an optimum.
+
+    Fields:
+        converged: whether the gradient is zero, to rounding.
+        gradient_norm: the largest derivative by an inner value, relative to the sum of its terms' sizes.
+        starts: how many there were.
+        starts_agreeing: how many of them ended at this optimum.
+        condition_number: of the normal matrix with its columns scaled to one.
+    """
 
     converged: bool
     gradient_norm: float
@@ -42,6 +61,13 @@ class PointFit(NamedTuple):
     certificate: Certificate
 
 
+class Ends(NamedTuple):
+    """Where starts led: distinct inner values (m, k), and how many starts led to each, (m,)."""
+
+    inner: Array
+    counts: Array
+
+
 def fit_point(
     problem: Problem, tree: Node, objective: Objective, weights: Array, *, seed: int, starts: int = STARTS
 ) -> PointFit:
@@ -57,57 +83,101 @@ def fit_point(
 
     Raises: NoAnswer when no start leads to a finite objective or none converges.
     """
+    np.empty(
+        KEPT
+    )  # freed at once, so that freed arrays stay with the process: getting pages anew takes most of the time
     with np.errstate(all="ignore"):
-        points = starting_points(problem, tree, starts, seed)
-        inner = _finalists(problem, objective, points, weights)
-        spread = float(np.median(np.abs(problem.residuals(inner[:1])))) or 1e-12
-        optimum = None
-        for delta in objective.thresholds(spread):
-            optimum = descend(problem, objective, inner, weights, delta=delta, exact=True, steps=STEPS)
-            inner = optimum.inner
-        if objective.is_smooth and optimum is not None:
-            inner = np.vstack([polish_squares(problem, start[None], weights) for start in inner])
-            optimum = optimum._replace(inner=inner, value=objective.value(problem.residuals(inner), weights))
-    if optimum is None or not np.isfinite(optimum.value).any():
-        raise NoAnswer("no start leads to a finite objective", "give --start NAME=VALUE near the answer")
-    best = _best(optimum, problem.starts)
-    return _certified(problem, objective, optimum.inner, best, weights, delta=delta, starts=starts)
+        chosen = _some(weights, seed)
+        few = problem.part_of_runs(chosen)
+        ends = _finalists(few, objective, starting_points(few, tree, starts, seed), weights[chosen])
+        spread = float(np.median(np.abs(problem.residuals(ends.inner[:1])))) or 1e-12
+        path = [Cost(objective, weights, delta) for delta in objective.thresholds(spread)]
+        ends = _narrowed(problem, path, ends)
+    return _certified(problem, path[-1], ends, starts)
 
 
-def _finalists(problem: Problem, objective: Objective, points: Array, weights: Array) -> Array:
+def _some(weights: Array, seed: int) -> Array:
+    """Return the numbers of runs that are enough to see an optimum from afar."""
+    counting = np.flatnonzero(weights)
+    if len(counting) <= ENOUGH_RUNS:
+        return np.arange(len(weights))
+    return np.sort(np.random.default_rng(seed).choice(counting, ENOUGH_RUNS, replace=False))
+
+
+def _finalists(problem: Problem, objective: Objective, points: Array, weights: Array) -> Ends:
     """Return the distinct ends of least squares from the starts, best first."""
     squares = objective._replace(delta=np.inf, above=1.0, below=1.0)
     points = points[np.isfinite(points).all(axis=1)]
-    rough = descend(problem, squares, points, weights, delta=np.inf, exact=False, steps=100)
-    order = np.argsort(np.where(np.isfinite(rough.value), rough.value, np.inf))
-    return rough.inner[order[:FINALISTS]]
+    rough = descend(problem, Cost(squares, weights, np.inf), points, Search(exact=False, steps=ROUGH, enough=NEAR))
+    order = np.argsort(rough.value, kind="stable")
+    order = order[rough.value[order] <= HOPELESS * _least(rough.value)]
+    return _distinct(rough.inner[order])
 
 
-def _best(optimum: Optimum, start: Array) -> int:
+def _least(values: Array) -> float:
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        raise NoAnswer("no start leads to a finite objective", "give --start NAME=VALUE near the answer")
+    return float(finite.min())
+
+
+def _distinct(points: Array) -> Ends:
+    """Return the first points without those that repeat an earlier one."""
+    first: dict[int, int] = {}
+    for i, point in enumerate(points):
+        same = (j for j in first if (np.abs(point - points[j]) <= MET * np.maximum(np.abs(point), 1.0)).all())
+        j = next(same, i)
+        first[j] = first.get(j, 0) + 1
+    return Ends(points[list(first)][:FINALISTS], np.array(list(first.values()), dtype=int)[:FINALISTS])
+
+
+def _narrowed(problem: Problem, path: Sequence[Cost], ends: Ends) -> Ends:
+    """Return the optima at the last threshold, reached by way of the others; ends that stay high are left out."""
+    inner, last = ends.inner, path[-1]
+    absolute = last.objective.delta == 0.0
+    for cost in path:
+        seen = absolute and cost.delta <= IN_SIGHT * path[0].delta
+        inner = descend(problem, cost, inner, LAST if seen else NARROWING).inner
+        if seen:
+            vertices = np.vstack([polish_absolute(problem, last, end[None]) for end in inner])
+            if all(least_slope(problem, last, vertex[None]) <= CONVERGED for vertex in vertices):
+                return Ends(vertices, ends.counts)
+    value = last.objective.value(problem.residuals(inner), last.weights)
+    hopeful = value <= max(HOPEFUL * _least(value), _exact(problem, last))
+    inner = descend(problem, last, inner[hopeful], LAST).inner
+    if last.objective.is_smooth:
+        inner = np.vstack([polish_squares(problem, end[None], last.weights) for end in inner])
+    return Ends(inner, ends.counts[hopeful])
+
+
+def _best(values: Array, inner: Array, start: Array) -> int:
     """Return the lowest end; of equal ones, such as two terms exchanged, the one clearly nearer to the given start."""
-    values = np.where(np.isfinite(optimum.value), optimum.value, np.inf)
     least = int(values.argmin())
     equal = np.flatnonzero(values <= values[least] + SAME * max(abs(values[least]), 1e-300))
-    far = (np.abs(optimum.inner - start) / np.maximum(np.abs(start), 1e-300)).sum(axis=1)
+    with np.errstate(over="ignore"):  # an end may have run away from a start at zero
+        far = (np.abs(inner - start) / np.maximum(np.abs(start), 1e-300)).sum(axis=1)
     nearest = int(equal[far[equal].argmin()])
     return nearest if far[nearest] < MUCH_NEARER * far[least] else least
 
 
-def _certified(
-    problem: Problem, objective: Objective, inner: Array, best: int, weights: Array, *, delta: float, starts: int
-) -> PointFit:
-    point = inner[best : best + 1]
-    residuals = problem.residuals(point)
-    value = float(objective.value(residuals, weights)[0])
-    values = objective.value(problem.residuals(inner), weights)
+def _exact(problem: Problem, cost: Cost) -> float:
+    """Return the objective of a fit without noise."""
     smallest = np.full(problem.size, EXACT * max(1.0, float(np.abs(problem.target).max())))
-    exact = float(objective.value(smallest, weights))
-    agreeing = int((np.abs(values - value) <= max(SAME * value, exact)).sum())
-    at = slopes(problem, objective, point, weights, delta=delta, curvature=problem.curvature(point))
+    return float(cost.objective.value(smallest, cost.weights))
+
+
+def _certified(problem: Problem, cost: Cost, ends: Ends, starts: int) -> PointFit:
+    values = cost.objective.value(problem.residuals(ends.inner), cost.weights)
+    best = _best(np.where(np.isfinite(values), values, np.inf), ends.inner, problem.starts)
+    point, value, exact = ends.inner[best : best + 1], float(values[best]), _exact(problem, cost)
+    agreeing = int(ends.counts[np.abs(values - value) <= max(SAME * value, exact)].sum())
+    at = slopes(problem, cost, point, None)
     norm = float(at.relative[0])
-    converged = bool(norm <= zero_gradient(problem, delta) or value <= exact)
-    certificate = Certificate(converged, norm, starts, agreeing, condition_number(at.gauss_newton[0]))
-    return PointFit(point[0], problem.outer(point)[0], value, residuals[0], at, certificate)
+    if cost.objective.delta == 0.0:
+        norm = min(norm, least_slope(problem, cost, point))
+    converged = bool(norm <= zero_gradient(problem, cost.delta) or value <= exact)
+    certificate = Certificate(converged, norm, starts, agreeing, condition_number(at.hessian[0]))
+    return PointFit(point[0], problem.outer(point)[0], value, problem.residuals(point)[0], at, certificate)
 
 
 def condition_number(matrix: Array) -> float:

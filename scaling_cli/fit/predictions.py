@@ -4,12 +4,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.special import stdtrit
 
+from scaling_cli.core.formulas import compile_tree
 from scaling_cli.core.laws import Law
 from scaling_cli.core.plans import Planner
 from scaling_cli.core.runs import Runs
 from scaling_cli.errors import InputError, NoAnswer
 from scaling_cli.fit.fits import Fit, fitted_law
+from scaling_cli.fit.holdouts import HoldOut, new_run_variance
 from scaling_cli.fit.uncertainty import LEVEL
 
 Array = Any
@@ -17,7 +20,11 @@ STEP = 1.01  # factor of flops over which the exponents are taken
 
 
 class Prediction(NamedTuple):
-    """The optimum of a budget with its intervals; `new_loss_*` is where one new run there would land."""
+    """The optimum of a budget with its intervals.
+
+    `new_loss_*` is where one new run there would land, widened by what the fit missed of its own largest runs when they
+    were held out; `plain_loss_*` the same as it follows from the fit alone.
+    """
 
     flops: float
     params: float
@@ -31,6 +38,8 @@ class Prediction(NamedTuple):
     loss_high: float | None
     new_loss_low: float | None
     new_loss_high: float | None
+    plain_loss_low: float | None
+    plain_loss_high: float | None
     notes: tuple[str, ...] = ()
 
 
@@ -44,22 +53,32 @@ class Exponent(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """A fit with the runs behind it, its exponents at the largest budget, and its predictions."""
+    """A fit with the runs behind it, its exponents at the largest budget, its predictions, and how it does held out."""
 
     fit: Fit
     law: Law
     runs: Runs
     exponents: tuple[Exponent, ...]
     predictions: tuple[Prediction, ...]
+    held: HoldOut
     manifest: Mapping[str, str | float]
 
 
-def predict(fit: Fit, budgets: Sequence[float], *, seed: int, level: float = LEVEL) -> list[Prediction]:
+class NewRuns(NamedTuple):
+    """Losses of runs to come, (m,) each: predicted, the interval of the fit alone, and the widened one if known."""
+
+    loss: Array
+    plain: tuple[Array, Array]
+    printed: tuple[Array | None, Array | None]
+
+
+def predict(fit: Fit, budgets: Sequence[float], held: HoldOut, *, seed: int, level: float = LEVEL) -> list[Prediction]:
     """Return the optimum at each budget.
 
     Args:
         fit: a fit of a loss in params and tokens.
         budgets: training FLOPs, > 0.
+        held: how the fit does on its own largest runs.
         seed: of the noise of a new run.
         level: of the intervals.
 
@@ -67,21 +86,51 @@ def predict(fit: Fit, budgets: Sequence[float], *, seed: int, level: float = LEV
     """
     flops = np.asarray(budgets, dtype=float)
     planner = _planner(fit)
-    best = [planner.plan({"flops": float(c)}) for c in flops]
+    plans = [planner.plan({"flops": float(c)}) for c in flops]
+    best = np.array([[plan.params or np.nan, plan.tokens or np.nan, plan.loss or np.nan] for plan in plans])
+    if not np.isfinite(best).all():
+        missing = flops[~np.isfinite(best).all(axis=1)][0]
+        raise NoAnswer(f"the fitted form has no optimum at {missing:.4g} FLOPs")
     clouds = _clouds(fit, flops)
+    new = new_runs(fit, {"N": best[:, 0], "D": best[:, 1], "C": flops}, held, seed=seed, level=level)
     found = []
-    for i, plan in enumerate(best):
-        if plan.params is None or plan.tokens is None or plan.loss is None:
-            raise NoAnswer(f"the fitted form has no optimum at {flops[i]:.4g} FLOPs")
+    for i, plan in enumerate(plans):
+        params, tokens, loss = map(float, best[i])
         ends = [_ends(cloud[:, i], level) for cloud in clouds]
-        new = _ends(_with_noise(fit, clouds[2][:, i], seed), level)
-        (params, tokens, loss) = ends
+        printed, plain = ((_finite(low, i), _finite(high, i)) for low, high in (new.printed, new.plain))
         found.append(
             Prediction(
-                float(flops[i]), plan.params, *params, plan.tokens, *tokens, plan.loss, *loss, *new, plan.outside
+                float(flops[i]), params, *ends[0], tokens, *ends[1], loss, *ends[2], *printed, *plain, plan.outside
             )
         )
     return found
+
+
+def new_runs(fit: Fit, data: Mapping[str, Array], held: HoldOut, *, seed: int = 0, level: float = LEVEL) -> NewRuns:
+    """Return what runs to come would give, with intervals that hold one run each.
+
+    Args:
+        fit: a fit.
+        data: their columns, (m,) each.
+        held: how the fit does on its own largest runs.
+        seed: of their noise.
+        level: of the intervals.
+    """
+    columns = {name: np.asarray(data[name], dtype=float) for name in fit.sample.data}
+    center = fit.problem.on(columns).residuals(fit.point.inner[None])[0]
+    freedom = max(fit.sample.size - len(fit.point.inner), 1)
+    if len(fit.draws):
+        cloud = _new_cloud(fit, columns, seed)
+        plain = np.nanquantile(cloud, [0.5 - level / 2.0, 0.5 + level / 2.0], axis=0)
+    else:
+        variance = new_run_variance(fit.problem, fit.point, fit.objective, fit.sample.weights, columns)
+        half = float(stdtrit(freedom, 0.5 + level / 2.0)) * np.sqrt(variance)
+        plain = np.array([center - half, center + half])
+    back = np.exp if fit.objective.log else np.asarray
+    if not held.is_known:
+        return NewRuns(back(center), (back(plain[0]), back(plain[1])), (None, None))
+    wide = center + held.stretch(freedom, level) * (plain - center)
+    return NewRuns(back(center), (back(plain[0]), back(plain[1])), (back(wide[0]), back(wide[1])))
 
 
 def exponents(fit: Fit, flops: float, *, level: float = LEVEL) -> list[Exponent]:
@@ -129,6 +178,17 @@ def _ends(cloud: Array, level: float) -> tuple[float | None, float | None]:
     return float(low), float(high)
 
 
-def _with_noise(fit: Fit, losses: Array, seed: int) -> Array:
-    noise = np.random.default_rng(seed).choice(fit.residuals, size=losses.size)
-    return losses * np.exp(-noise) if fit.objective.log else losses - noise
+def _new_cloud(fit: Fit, columns: Mapping[str, Array], seed: int) -> Array:
+    """Return new runs by every refit, (draws, m), in the objective's terms: the law of the refit, and noise."""
+    given = {**columns, **{name: fit.draws[:, i : i + 1] for i, name in enumerate(fit.names)}}
+    with np.errstate(all="ignore"):
+        predicted = compile_tree(fit.form.tree)(given)
+        predicted = np.log(predicted) if fit.objective.log else predicted
+    size = len(fit.residuals)
+    wider = np.sqrt(size / max(size - len(fit.point.inner), 1))  # residuals are smaller than the noise behind them
+    noise = np.random.default_rng(seed).choice(fit.residuals, size=(len(fit.draws), 1))
+    return predicted - wider * noise
+
+
+def _finite(values: Array | None, i: int) -> float | None:
+    return None if values is None or not np.isfinite(values[i]) else float(values[i])

@@ -7,7 +7,8 @@ import numpy as np
 
 from scaling_cli.core.duals import Dual
 from scaling_cli.core.formulas import Node, names_in, substitute
-from scaling_cli.fit.gradients import LOG, Tape, with_log_columns
+from scaling_cli.fit.gradients import Tape
+from scaling_cli.fit.rewriting import Rewriter
 
 Array = Any
 TARGET = "target of the fit"
@@ -41,19 +42,15 @@ class Problem:
         self.names = tuple(coefficient.name for coefficient in coefficients)
         self.target = target
         self.log = log
-        columns = [name for name in data if name in set(names_in(tree)) and bool(np.all(data[name] > 0.0))]
-        inner: dict[str, Node] = {name: ("name", name) for name in names_in(tree)}
-        self.linear_tape = Tape(with_log_columns(tree, columns), self.names)
-        for coefficient in coefficients:
-            if coefficient.positive:
-                inner[coefficient.name] = ("exp", ("name", coefficient.name))
-        prediction = with_log_columns(substitute(tree, inner), columns)
+        self._columns = Rewriter(data)
+        positive = {c.name: ("exp", ("name", c.name)) if c.positive else ("name", c.name) for c in self.coefficients}
+        inner = {name: positive.get(name, ("name", name)) for name in names_in(tree)}
+        prediction = substitute(tree, inner)
         observed: Node = ("name", TARGET)
-        residual: Node = ("-", ("log", prediction) if log else prediction, observed)
-        self.tape = Tape(residual, self.names)
-        self.data = dict(data)
-        self.data.update({LOG + name: np.log(data[name]) for name in columns})
-        self.data[TARGET] = np.log(target) if log else target
+        self.linear_tape = Tape(self._columns.rewrite(tree), self.names)
+        fast = self._columns.rewrite(prediction)
+        self.tape = Tape(("-", ("log", fast) if log else fast, observed), self.names)
+        self.data = {**self._columns.columns(data), TARGET: np.log(target) if log else target}
         self.size = int(target.size)
 
     @property
@@ -74,26 +71,31 @@ class Problem:
 
     def residuals(self, inner: Array) -> Array:
         """Return residuals, (batch, n), at inner values (batch, k)."""
-        return np.broadcast_to(self.tape.values(self._given(inner))[-1], (len(inner), self.size))
+        return self._full(self.tape.values(self._given(inner))[-1], len(inner))
 
     def jacobian(self, inner: Array) -> tuple[Array, Array]:
         """Return residuals (batch, n) and their derivatives (batch, k, n) at inner values (batch, k)."""
         residuals, partials = self.tape.gradient(self._given(inner))
-        shape = (len(inner), self.size)
-        jacobian = np.stack([np.broadcast_to(part, shape) for part in partials], axis=1)
-        return np.broadcast_to(residuals, shape), jacobian
+        jacobian = np.empty((*inner.shape, self.size))
+        for i, partial in enumerate(partials):
+            jacobian[:, i] = partial
+        return self._full(residuals, len(inner)), jacobian
 
     def curvature(self, inner: Array) -> Array:
-        """Return the second derivatives of the residuals, (batch, k, k, n), at inner values (batch, k)."""
-        shape = (len(inner), self.size)
-        rows = []
-        for name in self.names:
-            given = self._given(inner)
-            given[name] = Dual(given[name], 1.0)
-            _, partials = self.tape.gradient(given)
-            slopes = [part.slope if isinstance(part, Dual) else 0.0 for part in partials]
-            rows.append(np.stack([np.broadcast_to(slope, shape) for slope in slopes], axis=1))
-        return np.stack(rows, axis=1)
+        """Return the second derivatives of the residuals, (batch, k, k, n), at inner values (batch, k).
+
+        All directions at once: duals whose slopes are (k, batch, n) go through the reverse pass.
+        """
+        given = self._given(inner)
+        k = len(self.names)
+        for name, direction in zip(self.names, np.eye(k)[:, :, None, None], strict=True):
+            given[name] = Dual(given[name], direction)
+        _, partials = self.tape.gradient(given)
+        curvature = np.zeros((len(inner), k, k, self.size))
+        for i, partial in enumerate(partials):
+            if isinstance(partial, Dual):
+                curvature[:, :, i] = np.swapaxes(np.broadcast_to(partial.slope, (k, len(inner), self.size)), 0, 1)
+        return curvature
 
     def predictions(self, inner: Array, data: Mapping[str, Array] | None = None) -> Array:
         """Return predictions, (batch, n), for these runs or for others."""
@@ -103,25 +105,31 @@ class Problem:
 
     def on(self, data: Mapping[str, Array]) -> "Problem":
         """Return the same formula on other runs, with a target of one."""
-        other = object.__new__(Problem)
-        other.__dict__.update(self.__dict__)
         size = int(next(iter(data.values())).size)
-        logs = {LOG + name: np.log(data[name]) for name in data if LOG + name in self.data}
-        other.data = {**data, **logs, TARGET: np.zeros(size)}
-        other.size = size
-        return other
+        return self._with(data={**self._columns.columns(data), TARGET: np.zeros(size)}, size=size)
 
     def with_targets(self, targets: Array) -> "Problem":
         """Return the same runs with a target, as residuals have it, for each fit of a batch: (batch, n)."""
-        other = object.__new__(Problem)
-        other.__dict__.update(self.__dict__)
-        other.data = {**self.data, TARGET: targets}
-        return other
+        return self._with(data={**self.data, TARGET: targets})
+
+    def part_of_runs(self, runs: Array) -> "Problem":
+        """Return the same formula on some of the runs, by their numbers."""
+        data = {name: values[runs] for name, values in self.data.items()}
+        return self._with(data=data, target=self.target[runs], size=len(runs))
 
     def part(self, fits: Array) -> "Problem":
         """Return the problem of some fits of a batch, by their numbers."""
         targets = self.data[TARGET]
         return self if targets.ndim == 1 else self.with_targets(targets[fits])
+
+    def _with(self, **changed: Any) -> "Problem":
+        other = object.__new__(Problem)
+        other.__dict__.update(self.__dict__, **changed)
+        return other
+
+    def _full(self, residuals: Array, batch: int) -> Array:
+        shape = (batch, self.size)
+        return residuals if np.shape(residuals) == shape else np.broadcast_to(residuals, shape)
 
     def _given(self, inner: Array) -> dict[str, Any]:
         return {**self.data, **{name: inner[:, i : i + 1] for i, name in enumerate(self.names)}}

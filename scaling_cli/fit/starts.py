@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-from scipy.optimize import nnls
 
 from scaling_cli.core.formulas import Node, names_in
 from scaling_cli.fit.problems import Problem
@@ -78,14 +77,18 @@ def _with_linear(problem: Problem, point: Array, linear: list[str]) -> Array:
     if not (np.isfinite(columns).all() and np.isfinite(wanted).all()):
         return point
     sizes = np.maximum(np.abs(columns).mean(axis=0), 1e-300)
-    signs = [problem.coefficients[i].positive for i in chosen]
-    if all(signs):
-        solution = nnls(columns / sizes, wanted, maxiter=50 * len(chosen))[0] / sizes
-        solution = np.maximum(solution, SMALLEST_SHARE * np.abs(wanted).mean() / sizes)
-    else:
-        solution = np.linalg.lstsq(columns / sizes, wanted, rcond=None)[0] / sizes
-        floor = SMALLEST_SHARE * np.abs(wanted).mean() / sizes
-        solution = np.where(signs, np.maximum(solution, floor), solution)
+    signs = np.array([problem.coefficients[i].positive for i in chosen])
+    floor = SMALLEST_SHARE * np.abs(wanted).mean()
+    solution = np.where(signs, floor, 0.0)
+    free = np.ones(len(chosen), dtype=bool)
+    while free.any():  # those that would turn negative stay at the floor
+        solution[free] = np.linalg.lstsq(columns[:, free] / sizes[free], wanted, rcond=None)[0]
+        low = free & signs & (solution < floor)
+        solution[low] = floor
+        if not low.any():
+            break
+        free &= ~low
+    solution /= sizes
     outer[chosen] = solution
     result = problem.inner(outer[None])[0]
     return result if np.isfinite(result).all() else point

@@ -1,17 +1,16 @@
 """From a file of runs to a law by its formula: the parametric method."""
 
-import math
-import platform
 from collections.abc import Callable
 
 from scaling_cli.core.compute import training_flops
 from scaling_cli.core.laws import QUANTITIES, Law
-from scaling_cli.core.runs import Runs
-from scaling_cli.fit.fits import Fit, Options, fit_form
+from scaling_cli.fit.fits import Options, fit_form
 from scaling_cli.fit.forms import Form
+from scaling_cli.fit.holdouts import HoldOut, hold_out
 from scaling_cli.fit.objectives import objective
 from scaling_cli.fit.predictions import Answer, exponents, predict
 from scaling_cli.fit.samples import Sample
+from scaling_cli.fitting.manifests import manifest_of
 from scaling_cli.fitting.requests import Request, form_of, read_sample
 
 
@@ -29,12 +28,13 @@ def fit_runs(request: Request, *, progress: Callable[[int], None] | None = None)
     runs, sample = read_sample(request, form)
     fit = fit_form(form, sample, Options(aim, request.draws, request.bootstrap, request.seed, progress))
     fit = fit._replace(law=_described(fit.law, form, sample))
+    held = hold_out(fit) if request.at else HoldOut()
     has_split = {"N", "D"} <= sample.data.keys() and form.relation == "loss"
     return Answer(
         fit, fit.law, runs,
         tuple(exponents(fit, fit.law.relations["loss"].valid["C"][1])) if has_split else (),
-        tuple(predict(fit, request.at, seed=request.seed)) if request.at else (),
-        _manifest(request, fit, runs),
+        tuple(predict(fit, request.at, held, seed=request.seed)) if request.at else (),
+        held, manifest_of(request, fit, runs),
     )  # fmt: skip
 
 
@@ -47,20 +47,3 @@ def _described(law: Law, form: Form, sample: Sample) -> Law:
     valid = {name: (float(values.min()), float(values.max())) for name, values in ranges.items()}
     relations = {**law.relations, relation.name: relation._replace(valid=valid, status="fitted")}
     return law._replace(title=f"Fit of {sample.size} runs", relations=relations)
-
-
-def _manifest(request: Request, fit: Fit, runs: Runs) -> dict[str, str | float]:
-    """Return what it takes to work the fit out again, and what came out."""
-    from importlib.metadata import version
-
-    return {
-        "runs": runs.path, "sha256": runs.sha256, "rows_read": float(runs.read), "rows_used": float(runs.used),
-        "form": fit.form.name, "formula": fit.law.relations[fit.form.relation].text, "target": request.target,
-        "where": request.where, "columns": "; ".join(f"{k}={v}" for k, v in request.columns.items()),
-        "objective": fit.objective.name, "delta": fit.objective.delta if math.isfinite(fit.objective.delta) else "",
-        "value": fit.value, "starts": float(fit.certificate.starts),
-        "starts_agreeing": float(fit.certificate.starts_agreeing), "gradient_norm": fit.certificate.gradient_norm,
-        "condition_number": fit.certificate.condition_number, "draws": float(len(fit.draws)),
-        "bootstrap": request.bootstrap, "seed": float(request.seed), "scaling": version("scaling-cli"),
-        "python": platform.python_version(), "numpy": version("numpy"), "scipy": version("scipy"),
-    }  # fmt: skip

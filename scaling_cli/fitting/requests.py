@@ -38,6 +38,7 @@ class Request(NamedTuple):
     bootstrap: str = "pairs"
     seed: int = 0
     at: tuple[float, ...] = ()
+    method: str = "parametric"
 
 
 def form_of(request: Request) -> Form:
@@ -79,7 +80,14 @@ def read_sample(request: Request, form: Form) -> tuple[Runs, Sample]:
 
     Raises: NoAnswer when no run is left.
     """
-    names = data_names(form)
+    return read_columns(request, data_names(form))
+
+
+def read_columns(request: Request, names: Sequence[str]) -> tuple[Runs, Sample]:
+    """Return the runs with named data, as they were read and as arrays.
+
+    Raises: NoAnswer when no run is left.
+    """
     runs = read(request, [COLUMNS.get(name, name) for name in names])
     if not runs.used:
         raise NoAnswer(f"no run is left of {runs.read} read", "see what was dropped, and --where")

@@ -2,13 +2,15 @@
 
 import os
 
+from scaling_cli.core.laws import Draws
 from scaling_cli.files.presets import NAME
 from scaling_cli.files.saving import save_law
 from scaling_cli.fit.fits import refits
+from scaling_cli.fit.frontiers import FrontierAnswer
 from scaling_cli.fit.predictions import Answer
 
 
-def save_fit(answer: Answer, path: str, *, force: bool = False) -> None:
+def save_fit(answer: Answer | FrontierAnswer, path: str, *, force: bool = False) -> None:
     """Write a fit as a preset that every command takes, with its refits beside it and its manifest inside.
 
     Args:
@@ -20,4 +22,9 @@ def save_fit(answer: Answer, path: str, *, force: bool = False) -> None:
     """
     stem = os.path.splitext(os.path.basename(path))[0].lower()
     law = answer.law._replace(id=stem if NAME.fullmatch(stem) else answer.law.id)
-    save_law(law, path, draws=refits(answer.fit), manifest=answer.manifest, force=force)
+    save_law(law, path, draws=refits_of(answer), manifest=answer.manifest, force=force)
+
+
+def refits_of(answer: Answer | FrontierAnswer) -> Draws | None:
+    """Return the refits that a preset of this fit carries; None where there are none."""
+    return answer.fit.refits if isinstance(answer, FrontierAnswer) else refits(answer.fit)

@@ -7,6 +7,7 @@ from scaling_cli.report.catalogue import law_object
 from scaling_cli.report.report import Column, Report, Row, Table
 
 if TYPE_CHECKING:
+    from scaling_cli.fit.frontiers import FrontierAnswer
     from scaling_cli.fit.predictions import Answer
 
 COEFFICIENTS = [
@@ -24,11 +25,16 @@ PREDICTIONS = [
     Column("tokens", "tokens D", "tokens", "count"),
     Column("tokens_low", "D low", "tokens", "count"),
     Column("tokens_high", "D high", "tokens", "count"),
+]
+LOSSES = [
+    Column("flops", "compute C", "flops", "FLOPs"),
     Column("loss", "loss L", "loss", "runs' unit"),
     Column("loss_low", "L low", "loss", "runs' unit"),
     Column("loss_high", "L high", "loss", "runs' unit"),
     Column("new_loss_low", "new run low", "loss", "runs' unit"),
     Column("new_loss_high", "new run high", "loss", "runs' unit"),
+    Column("plain_loss_low", "plain low", "loss", "runs' unit"),
+    Column("plain_loss_high", "plain high", "loss", "runs' unit"),
 ]
 ABOUT = [Column("what", "what"), Column("value", "value")]
 
@@ -47,8 +53,11 @@ def fit_report(answer: "Answer", *, saved: str | None = None) -> Report:
     shown = [*rows, *({**row, "name": f"exponent {row['name']}", "se": None} for row in exponents)]
     tables = [Table("", COEFFICIENTS, shown), Table("", ABOUT, _about(answer))]
     if predictions:
-        tables.append(Table("At the optimum, 90 % intervals", PREDICTIONS, predictions))
-    notes = [*answer.runs.notes, *fit.notes]
+        tables += [
+            Table("The optimum, 90 % intervals", PREDICTIONS, predictions),
+            Table("Its loss, and that of one new run there, 90 % intervals", LOSSES, predictions),
+        ]
+    notes = [*answer.runs.notes, *fit.notes, *held_note(answer)]
     if saved:
         notes.append(f"saved as {saved}: scaling plan --law {saved} --flops 1e22")
     notes += [note for prediction in answer.predictions for note in prediction.notes]
@@ -67,8 +76,30 @@ def _extra(answer: "Answer", exponents: Sequence[Row], predictions: Sequence[Row
         },
         "certificate": fit.certificate._asdict(),
         "predictions": predictions,
+        "held_out": answer.held._asdict() if predictions else None,
         "law": law_object(answer.law),
     }
+
+
+def held_note(answer: "Answer | FrontierAnswer") -> list[str]:
+    """Say what the interval of a new run is made of."""
+    if not answer.predictions:
+        return []
+    held = answer.held
+    words = f"{held.scales} {held.kind}{'' if held.scales == 1 else 's'}"
+    if not held.is_known:
+        why = f"the runs have {words}" if held.scales else "they have neither sizes nor budgets"
+        why = f"{words}, and none can be held out" if held.freedom else why
+        return [
+            f"a point estimate: {why}, which is too little to see how the law goes on; plain intervals take it on trust"
+        ]
+    plural = "" if held.freedom == 1 else "s"
+    errors = "no larger than" if held.ratio == 1.0 else f"{held.ratio:.3g} times what"
+    how = f"Student's t, {held.freedom} degree{plural} of freedom"
+    return [
+        f"with the largest {held.freedom} of {words} held out, errors were {errors} the fit to the rest expects; "
+        f"intervals of a new run include that ({how}), plain ones do not"
+    ]
 
 
 def _about(answer: "Answer") -> list[Row]:

@@ -14,6 +14,7 @@ from rich.console import Console, Group
 from rich.table import Table as Grid
 from rich.text import Text
 
+from scaling_cli.report.plot import draw_plot
 from scaling_cli.report.report import Report, Table
 from scaling_cli.report.text import clean, clean_line, format_cell, to_ascii
 
@@ -39,7 +40,8 @@ def render_table(report: Report, *, color: bool, width: int | None, ascii_only: 
     room = _UNBOUNDED if width is None else width
     say = to_ascii if ascii_only else str
     box = _ASCII_HEAD if ascii_only else SIMPLE_HEAD
-    blocks = [_draw_table(_view_table(table, ascii_only), room, box) for table in report.tables]
+    blocks: list[Group | Text] = [_draw_table(_view_table(table, ascii_only), room, box) for table in report.tables]
+    blocks += [Text(draw_plot(plot, width)) for plot in report.plots]
     if report.notes:
         blocks.append(Group(*(_draw_note(say(clean_line(note)), room) for note in report.notes)))
     out = io.StringIO()

@@ -63,7 +63,7 @@ def test_a_command_loads_no_other_command() -> None:
     command = [sys.executable, "-c", RUN, *BY_ID, "-f", "json"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=10)
     modules = {name for name in done.stderr.split() if name.startswith("scaling_cli.cli.")}
-    assert modules == {f"scaling_cli.cli.{name}" for name in ("app", "options", "output", "plan", "streams")}
+    assert modules == {f"scaling_cli.cli.{name}" for name in ("app", "options", "output", "plan", "progress", "streams")}
 
 
 def test_the_library_face_is_light() -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from scaling_cli.errors import InputError
+from scaling_cli.fit.bootstrap import bootstrap
 from scaling_cli.fit.fits import Fit
 from scaling_cli.fit.forms import Form, formula_form
 from scaling_cli.fitting import Request, fit_runs
@@ -30,6 +31,30 @@ def test_the_same_seed_gives_the_same_bytes(bootstrap: str, runs: Runs, fit: Sol
     assert one.tobytes() == same.tobytes()
     assert one.tobytes() != other.tobytes()
     assert one.shape == (150, 5)
+
+
+@pytest.mark.parametrize(("name", "errors"), [("huber-log", 0.01), ("ls-log", 0.01), ("lad-log", 0.05)])
+def test_a_refit_is_the_fit_with_each_run_as_often_as_drawn(
+    name: str, errors: float, runs: Runs, fit: Solve, chinchilla: Form
+) -> None:
+    columns = runs(100)
+    found = fit(chinchilla, columns, name)
+    draws = bootstrap(found.problem, found.objective, found.point, np.ones(100), draws=24, seed=3)
+    rng = np.random.default_rng(np.random.SeedSequence(3).spawn(1)[0])
+    counts = rng.multinomial(100, np.full(100, 0.01), size=24)
+    spread = draws.std(axis=0)
+    for drawn, times in zip(draws, counts, strict=True):
+        alone = fit(chinchilla, columns, name, weights=times.astype(float))
+        assert (np.abs(drawn - alone.point.inner) <= errors * spread).all()
+
+
+def test_a_refit_of_the_same_runs_is_the_fit(runs: Runs, fit: Solve, chinchilla: Form) -> None:
+    """Of two groups, half of the draws are both, once each."""
+    groups = np.arange(40) % 2
+    found = fit(chinchilla, runs(), groups=groups)
+    draws = bootstrap(found.problem, found.objective, found.point, np.ones(40), draws=64, seed=0, groups=groups)
+    same = np.isclose(draws, found.point.inner, rtol=1e-9).all(axis=1)
+    assert 16 <= same.sum() <= 48
 
 
 def test_more_draws_begin_with_the_same_ones(runs: Runs, fit: Solve, chinchilla: Form) -> None:

@@ -45,19 +45,20 @@ def test_one_number_of_tokens_per_param(runs: Runs, fit: Solve, chinchilla: Form
     assert "tokens per parameter" in refusal(fit, chinchilla, columns)
 
 
-@pytest.mark.parametrize("text", ["(E + F) / N**alpha", "E + A / N**(alpha + beta)", "A * B / N**alpha"])
-def test_coefficients_that_only_count_together(text: str, runs: Runs, fit: Solve) -> None:
+@pytest.mark.parametrize(
+    ("text", "together"),
+    [
+        ("(E + F) / N**alpha", "E, F"), ("E + A / N**(alpha + beta)", "alpha, beta"), ("A * B / N**alpha", "A, B"),
+        ("E + A / N**alpha + B * 0", "B"), ("(E + F) / N**(alpha + beta)", "E, F, alpha, beta"),
+    ],
+)  # fmt: skip
+def test_coefficients_that_only_count_together_are_named(text: str, together: str, runs: Runs, fit: Solve) -> None:
     columns = runs()
     form = formula_form(text, ["N", "D"], positive=None, target="loss")
     said = refusal(fit, form, {"N": columns["N"], "L": columns["L"]})
-    assert "do not determine" in said
+    assert f"do not determine {together} (" in said
+    assert ("fix one of them" in said) == ("," in together)
     assert "--fix" in said
-
-
-def test_a_coefficient_without_effect(runs: Runs, fit: Solve) -> None:
-    columns = runs()
-    form = formula_form("E + A / N**alpha + B * 0", ["N", "D"], positive=[], target="loss")
-    assert "do not determine" in refusal(fit, form, {"N": columns["N"], "L": columns["L"]})
 
 
 def test_a_formula_without_a_value_anywhere(runs: Runs, fit: Solve) -> None:

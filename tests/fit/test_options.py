@@ -138,3 +138,12 @@ def test_absolute_values_pass_through_runs_as_a_search_of_all_pairs_does(fit: So
     got = fit(formula_form("a + b * x", ["x"], positive=None, target="loss"), {"x": x, "L": y}, "lad")
     assert got.value == pytest.approx(least, rel=1e-6)
     assert got.certificate.converged
+
+
+def test_absolute_values_may_be_least_between_vertices(runs: Runs, fit: Solve, chinchilla: Form) -> None:
+    """Where the curve bends, four runs may hold five coefficients."""
+    columns = {letter: np.delete(values, 6) for letter, values in runs(24).items()}
+    found = fit(chinchilla, columns, "lad-log")
+    distance = np.sort(np.abs(found.residuals))
+    assert distance[3] < 1e-8 < 1e-4 < distance[4]
+    assert found.certificate.converged

@@ -10,6 +10,7 @@ from scaling_cli.core.formulas import compile_tree, names_in
 from scaling_cli.files.catalogue import load_law
 from scaling_cli.fit.fits import Fit
 from scaling_cli.fit.forms import Form, formula_form, preset_form
+from scaling_cli.fit.optima import ENOUGH_RUNS
 
 Solve = Callable[..., Fit]
 DIGITS = 1e-9
@@ -63,6 +64,16 @@ def test_repeated_data_with_unique_tokens(fit: Solve) -> None:
 def test_formulas(text: str, name: str, fit: Solve) -> None:
     form = formula_form(text, ["N", "D", "C"], positive=[], target="loss")
     assert_recovered(form, FORMULAS[text], name, fit)
+
+
+def test_more_runs_than_the_search_from_afar_looks_at(fit: Solve) -> None:
+    form = formula_form("E + A / N**alpha + B / D**beta", ["N", "D"], positive=[], target="loss")
+    truth = {"E": 1.8, "A": 400.0, "alpha": 0.34, "B": 1500.0, "beta": 0.37}
+    columns = {name: scattered(ENOUGH_RUNS + 500)[name] for name in "ND"}
+    loss = compile_tree(form.tree)({**columns, **truth})
+    found = fit(form, {**columns, "L": loss}, weights=(np.arange(loss.size) % 5 > 0).astype(float))
+    assert dict(zip(found.names, found.values, strict=True)) == pytest.approx(truth, rel=DIGITS)
+    assert found.certificate.starts_agreeing >= 8
 
 
 def test_absolute_values_of_nothing(fit: Solve) -> None:

@@ -1,0 +1,126 @@
+"""The last digits of an optimum: of sums of squares by singular values, of absolute values at the runs on the curve.
+
+A sum of absolute values of k coefficients is least where k residuals are zero. From near by, such a vertex is found by
+the simplex method on linearised residuals, each vertex made exact by Newton's steps; it is the optimum where every one
+of the k runs pulls by no more than its weight.
+Source: Barrodale and Roberts 1973, doi:10.1137/0710069.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from scaling_cli.fit.problems import TARGET, Problem
+from scaling_cli.fit.solve import Cost
+
+Array = Any
+PIVOTS = 100
+ZERO = 1e-13  # residual, relative to the target, of a run on the curve
+FEASIBLE = 1e-9  # of a weight: pull beyond it that is rounding
+
+
+def polish_squares(problem: Problem, inner: Array, weights: Array, *, steps: int = 60) -> Array:
+    """Return the minimum of a sum of squares nearer to the last digit, (1, k) from (1, k).
+
+    Gauss and Newton's steps by singular values of the Jacobian: the normal equations would square its condition.
+    """
+    best, damping = inner, 0.0
+    residuals, jacobian = problem.jacobian(best)
+    root = np.sqrt(weights)
+    value = float(((root * residuals) ** 2).sum())
+    for _ in range(steps if np.isfinite(jacobian).all() else 0):
+        matrix = (jacobian[0] * root).T
+        scale = np.maximum(np.linalg.norm(matrix, axis=0), 1e-300)
+        left, singular, right = np.linalg.svd(matrix / scale, full_matrices=False)
+        along = singular / (singular**2 + damping) * (left.T @ (root * residuals[0]))
+        trial = best - (right.T @ along) / scale
+        after = problem.jacobian(trial)
+        changed = float(((root * after[0]) ** 2).sum())
+        if not (changed <= value and np.isfinite(after[1]).all()):
+            damping = max(10.0 * damping, 1e-16)
+            if damping > 1.0:
+                break
+            continue
+        small = bool(np.all(np.abs(trial - best) <= 1e-15 * np.abs(best)))
+        best, value, damping = trial, changed, 0.1 * damping if damping > 1e-15 else 0.0
+        residuals, jacobian = after
+        if small:
+            break
+    return best
+
+
+def polish_absolute(problem: Problem, cost: Cost, inner: Array) -> Array:
+    """Return the vertex of a sum of absolute values below a point near it, (1, k) from (1, k); the point if none is."""
+    runs = _nearest_runs(problem, cost, inner)
+    best, least = inner, np.inf
+    for _ in range(PIVOTS):
+        point = _through(problem, best, runs)
+        value = float(cost.objective.value(problem.residuals(point), cost.weights)[0])
+        if not value < least:
+            break
+        best, least = point, value
+        residuals, jacobian = (part[0] for part in problem.jacobian(point))
+        pulls, low, high = _pulls(cost, residuals, jacobian, runs)
+        excess = np.maximum(pulls - high, low - pulls)
+        leaving = int(excess.argmax())
+        if excess[leaving] <= FEASIBLE * cost.weights.max():
+            break
+        way = np.zeros(len(runs))
+        way[leaving] = 1.0 if pulls[leaving] > high[leaving] else -1.0
+        rates = np.linalg.solve(jacobian[:, runs].T, way) @ jacobian
+        rates[runs] = 0.0
+        runs[leaving] = _entering(cost, residuals, rates, float(excess[leaving]))
+    before = float(cost.objective.value(problem.residuals(inner), cost.weights)[0])
+    return best if least <= before else inner
+
+
+def least_slope(problem: Problem, cost: Cost, inner: Array) -> float:
+    """Return the least subgradient of a sum of absolute values, relative to the sizes of its terms, at (1, k).
+
+    Infinite where fewer than k residuals are zero: that is no vertex.
+    """
+    runs = _nearest_runs(problem, cost, inner)
+    residuals, jacobian = (part[0] for part in problem.jacobian(inner))
+    if np.abs(residuals[runs]).max() > ZERO * max(1.0, float(np.abs(problem.data[TARGET]).max())):
+        return np.inf
+    pulls, low, high = _pulls(cost, residuals, jacobian, runs)
+    sizes = np.maximum(np.abs(jacobian) @ cost.weights, 1e-300)
+    return float(np.max(np.abs(jacobian[:, runs] @ (pulls - np.clip(pulls, low, high))) / sizes))
+
+
+def _nearest_runs(problem: Problem, cost: Cost, inner: Array) -> Array:
+    """Return the numbers of the k runs that count and lie nearest to the curve."""
+    distance = np.where(cost.weights > 0.0, np.abs(problem.residuals(inner)[0]), np.inf)
+    return np.argsort(distance, kind="stable")[: inner.shape[1]]
+
+
+def _through(problem: Problem, inner: Array, runs: Array) -> Array:
+    """Return the curve through k runs nearest to a point, (1, k); NaN where there is none."""
+    few = problem.part_of_runs(runs)
+    for _ in range(20):
+        residuals, jacobian = few.jacobian(inner)
+        try:
+            step = np.linalg.solve(jacobian[0].T, residuals[0])
+        except np.linalg.LinAlgError:
+            return np.full_like(inner, np.nan)
+        inner = inner - step
+        if np.all(np.abs(step) <= 1e-15 * np.maximum(np.abs(inner), 1.0)):
+            break
+    return inner
+
+
+def _pulls(cost: Cost, residuals: Array, jacobian: Array, runs: Array) -> tuple[Array, Array, Array]:
+    """Return by how much k runs must pull to hold the rest in balance, and the least and most they may, (k,) each."""
+    rest = cost.weights * cost.objective.rho(residuals, 0.0).first
+    rest[runs] = 0.0
+    pulls = np.linalg.lstsq(jacobian[:, runs], -(jacobian @ rest), rcond=None)[0]
+    return pulls, -cost.objective.below * cost.weights[runs], cost.objective.above * cost.weights[runs]
+
+
+def _entering(cost: Cost, residuals: Array, rates: Array, excess: float) -> int:
+    """Return the run at which the sum stops falling, from residuals and their rates along the way, (n,)."""
+    with np.errstate(all="ignore"):
+        when = np.where(residuals * rates < 0.0, -residuals / rates, np.inf)
+    order = np.argsort(when, kind="stable")
+    gains = (cost.objective.above + cost.objective.below) * cost.weights * np.abs(rates)
+    return int(order[np.searchsorted(np.cumsum(gains[order]), excess)])

@@ -1,0 +1,139 @@
+"""A saved fit worked out again from its manifest, and compared with what was saved."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from scaling_cli.core.laws import Draws, Law
+from scaling_cli.core.runs import Runs
+from scaling_cli.errors import FileError
+from scaling_cli.files.presets import read_law
+from scaling_cli.files.saving import draws_checksum
+from scaling_cli.fit.frontiers import FrontierAnswer
+from scaling_cli.fit.predictions import Answer
+from scaling_cli.fit.tolerances import coefficient_tolerances, objective_tolerance, quantile_errors
+from scaling_cli.fitting.manifests import fact, request_of, versions
+from scaling_cli.fitting.methods import fit_runs
+from scaling_cli.fitting.saving import refits_of
+
+BITS = ("scaling", "numpy", "scipy", "arithmetic")  # where these are the same, refits are the same to the last bit
+REFITS = "sha256 of the refits"
+Value = str | float | None
+Fitted = Answer | FrontierAnswer
+
+
+class Comparison(NamedTuple):
+    """One thing that a preset says of its fit, beside what the fit gives now.
+
+    `difference` and `tolerance` are relative to the larger of both; None for texts, which must be the same.
+    """
+
+    what: str
+    saved: Value
+    got: Value
+    difference: float | None
+    tolerance: float | None
+    holds: bool
+
+
+class Verification(NamedTuple):
+    """Whether a saved fit comes out again; `versions` has (saved, now) of what it was worked out with."""
+
+    preset: str
+    runs: str
+    comparisons: tuple[Comparison, ...]
+    versions: Mapping[str, tuple[Value, str]]
+    notes: tuple[str, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether everything that was compared holds."""
+        return all(comparison.holds for comparison in self.comparisons)
+
+
+def verify_fit(preset: str, runs: str, *, progress: Callable[[int], None] | None = None) -> Verification:
+    """Return whether a saved fit comes out again: runs, objective, coefficients and refits.
+
+    Args:
+        preset: the file that `save_fit` wrote.
+        runs: the table of runs; one that has changed is a finding, and the rest is compared still.
+        progress: told how many refits are done, as they are.
+
+    Raises: FileError for a preset without manifest, or files that cannot be read; NoAnswer when the fit fails now.
+    """
+    law = read_law(preset)
+    if not law.manifest:
+        raise FileError(preset, "has no manifest to verify", "expected a preset that `scaling fit --save` wrote")
+    answer = fit_runs(request_of(law.manifest, runs, path=preset), progress=progress)
+    comparisons = (
+        *_of_runs(law, answer.runs, preset), *_of_fit(law, answer, preset), *_of_refits(law, refits_of(answer)),
+    )  # fmt: skip
+    worked_out_with = {name: (law.manifest.get(name), version) for name, version in versions().items()}
+    return Verification(preset, runs, comparisons, worked_out_with, tuple(_notes(law, answer, comparisons)))
+
+
+def _of_runs(law: Law, runs: Runs, path: str) -> Iterator[Comparison]:
+    saved = law.manifest
+    yield _texts("sha256 of the runs", fact(saved, "sha256", str, path=path), runs.sha256)
+    yield _numbers("rows read", fact(saved, "rows_read", int, path=path), runs.read, 0.0)
+    yield _numbers("rows used", fact(saved, "rows_used", int, path=path), runs.used, 0.0)
+
+
+def _of_fit(law: Law, answer: Fitted, path: str) -> Iterator[Comparison]:
+    fit = answer.fit
+    for name, relation in answer.law.relations.items():
+        yield _texts(f"formula of {name}", law.relations[name].text if name in law.relations else None, relation.text)
+    value = fact(law.manifest, "value", float, path=path)
+    yield _numbers("objective", value, float(answer.manifest["value"]), objective_tolerance(fit))
+    saved = {name: value for _, name, value in law.constants()}
+    for name, value, tolerance in zip(fit.names, fit.values.tolist(), coefficient_tolerances(fit), strict=True):
+        yield _numbers(f"coefficient {name}", saved.get(name), value, tolerance)
+
+
+def _of_refits(law: Law, got: Draws | None) -> Iterator[Comparison]:
+    """Compare the refits: all their bits, or their quantiles where another machine or numpy worked them out."""
+    saved = law.draws
+    if saved is None and got is None:
+        return
+    bits = _texts(REFITS, *(draws_checksum(draws) if draws else None for draws in (saved, got)))
+    ends = list(_of_ends(saved, got)) if saved and got and saved.names == got.names and not bits.holds else []
+    if not ends or not _changed(law, BITS):
+        yield bits
+    yield from ends
+
+
+def _of_ends(saved: Draws, got: Draws) -> Iterator[Comparison]:
+    for word, sign in (("low", -0.5), ("high", 0.5)):
+        (then, _), (now, errors) = (quantile_errors(draws.rows, 0.5 + sign * saved.level) for draws in (saved, got))
+        for name, a, b, error in zip(got.names, then.tolist(), now.tolist(), errors.tolist(), strict=True):
+            scale = max(abs(a), abs(b)) or 1.0
+            yield _numbers(f"{100.0 * saved.level:g} % {word} of {name}", a, b, error / scale)
+
+
+def _texts(what: str, saved: str | None, got: str | None) -> Comparison:
+    return Comparison(what, saved, got, None, None, saved == got)
+
+
+def _numbers(what: str, saved: float | None, got: float, tolerance: float) -> Comparison:
+    if saved is None:
+        return Comparison(what, None, got, None, tolerance, False)
+    difference = abs(got - saved) / (max(abs(got), abs(saved)) or 1.0)
+    return Comparison(what, saved, got, difference, tolerance, difference <= tolerance)
+
+
+def _changed(law: Law, names: Iterable[str]) -> list[str]:
+    now = versions()
+    return [name for name in names if law.manifest.get(name) != now[name]]
+
+
+def _notes(law: Law, answer: Fitted, compared: Sequence[Comparison]) -> Iterator[str]:
+    saved, now = law.manifest, versions()
+    if saved["sha256"] != answer.runs.sha256:
+        yield f"the runs are not those of the fit: sha256 {answer.runs.sha256[:12]}, not {str(saved['sha256'])[:12]}"
+    if changed := _changed(law, now):
+        yield "then and now: " + ", ".join(f"{name} {saved.get(name, 'unknown')} and {now[name]}" for name in changed)
+    if not any(comparison.what == REFITS for comparison in compared) and law.draws:
+        yield "the refits are not the same to the last digit, as they need not be there: their quantiles are compared"
+    yield from answer.fit.notes
+    failing = [comparison.what for comparison in compared if not comparison.holds]
+    total = f"{len(compared) - len(failing)} of {len(compared)} hold"
+    yield f"{total}; what differs: {', '.join(failing)}" if failing else total
