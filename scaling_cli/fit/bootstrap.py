@@ -10,7 +10,7 @@ from scaling_cli.errors import InputError
 from scaling_cli.fit.objectives import Objective
 from scaling_cli.fit.optima import PointFit
 from scaling_cli.fit.problems import TARGET, Problem
-from scaling_cli.fit.solve import ELEMENTS, Cost, Search, descend
+from scaling_cli.fit.solve import ELEMENTS, Cost, Optimum, Search, descend
 
 Array = Any
 METHODS = ("pairs", "wild")
@@ -22,6 +22,8 @@ ENOUGH = 1e-8  # relative gradient at which a refit is done
 DAMPING = 0.1  # of the first step, and at least after a step that failed; 1 is the curvature of squares
 FLATTEST = 1e-7  # of the steepest axis: flatter ones are not stretched further
 CLOSE = 1e-3  # of the way from the fit to a refit that may be left
+STUCK = 1e-3  # relative gradient of a refit that has not arrived
+PATIENT = 20  # steps at each threshold for those
 
 
 def bootstrap(
@@ -55,20 +57,21 @@ def bootstrap(
     if method not in METHODS:
         raise InputError(f"no bootstrap named {method[:40]!r}", f"expected one of {', '.join(METHODS)}")
     search = _search(problem, objective, fit, weights)
-    thresholds = _thresholds(objective, float(np.median(np.abs(fit.residuals))) or TINY)
-    rows = max(1, ELEMENTS // problem.size)
+    spread = float(np.median(np.abs(fit.residuals))) or TINY
+    thresholds = _thresholds(objective, spread)
+    width = max(1, min(BLOCK, ELEMENTS // problem.size))  # soon done, so that an interruption need not wait
     member = np.arange(problem.size) if groups is None else groups
     clusters = int(member.max()) + 1
-    blocks = range(0, draws, BLOCK)
+    blocks = range(0, draws, width)
     seeds = np.random.SeedSequence(seed).spawn(len(blocks))
 
     def refit(block: int) -> Array:
         rng = np.random.default_rng(seeds[block])
-        count = min(BLOCK, draws - block * BLOCK)
-        parts = [few(rng, min(rows, count - first)) for first in range(0, count, rows)]
+        count = min(width, draws - block * width)
+        found = few(rng, count)
         if progress:
             progress(count)
-        return np.vstack(parts)
+        return found
 
     def few(rng: np.random.Generator, count: int) -> Array:
         mine, counts = problem, weights
@@ -79,11 +82,33 @@ def bootstrap(
         inner = np.repeat(fit.inner[None], count, axis=0)
         with np.errstate(all="ignore"):
             for delta in thresholds:
-                inner = descend(mine, Cost(objective, counts, delta), inner, search).inner
-        return inner
+                found = descend(mine, Cost(objective, counts, delta), inner, search)
+                inner = found.inner
+            return _freed(
+                found, mine, Cost(objective, counts, thresholds[-1]), search, wide=objective.thresholds(spread)
+            )
 
     with ThreadPoolExecutor(max_workers=2) as pool:
         return np.vstack(list(pool.map(refit, range(len(blocks)))))
+
+
+def _freed(found: Optimum, problem: Problem, cost: Cost, search: Search, *, wide: list[float]) -> Array:
+    """Return refits, (batch, k), with those that got stuck brought down once more, by way of wider thresholds.
+
+    Where the noise is far wider than the threshold, the objective has an edge at every run and steps are short:
+    refits that stop on the way stay near the fit, and intervals come out too narrow.
+    """
+    stuck = np.flatnonzero(~(found.gradient <= STUCK))
+    inner = found.inner
+    if not stuck.size or cost.objective.delta == 0.0:
+        return inner
+    again = Optimum(*(part[stuck] for part in found))
+    for delta in wide:
+        mine = cost.part(stuck)._replace(delta=delta)
+        again = descend(problem.part(stuck), mine, again.inner, search._replace(steps=PATIENT))
+    lower = again.value < found.value[stuck]
+    inner[stuck[lower]] = again.inner[lower]
+    return inner
 
 
 def _with_noise(problem: Problem, fit: PointFit, signs: Array) -> Problem:

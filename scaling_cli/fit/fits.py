@@ -15,7 +15,15 @@ from scaling_cli.fit.objectives import Objective
 from scaling_cli.fit.optima import STARTS, Certificate, PointFit, fit_point
 from scaling_cli.fit.problems import Problem
 from scaling_cli.fit.samples import Sample
-from scaling_cli.fit.uncertainty import LEVEL, Spread, analytic, spread_from_covariance, spread_from_draws, widened
+from scaling_cli.fit.uncertainty import (
+    LEVEL,
+    Spread,
+    analytic,
+    calibrated,
+    spread_from_covariance,
+    spread_from_draws,
+    widened,
+)
 
 Array = Any
 UNCERTAIN = "the optimum is not certain: its gradient is not zero; see certificate"
@@ -85,7 +93,10 @@ def fit_form(form: Form, sample: Sample, options: Options) -> Fit:
             draws=options.draws, seed=options.seed, method=options.bootstrap, groups=sample.groups,
             progress=options.progress,
         )  # fmt: skip
-        inner = widened(point, refits, problem.size)
+        if options.bootstrap == "pairs" and sample.groups is None:
+            inner = calibrated(point, refits, problem.size, options.objective)
+        else:
+            inner = widened(point, refits, problem.size)
         if not options.objective.is_smooth:
             spread = spread_from_draws(problem, inner)._replace(errors=spread_from_draws(problem, refits).errors)
     names = (*problem.names, *form.settled)
