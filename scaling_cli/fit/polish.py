@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from scaling_cli.fit.problems import TARGET, Problem
-from scaling_cli.fit.solve import Cost
+from scaling_cli.fit.solve import MOST_BEND, PROBE, Cost
 
 Array = Any
 PIVOTS = 100
@@ -22,18 +22,14 @@ FEASIBLE = 1e-9  # of a weight: pull beyond it that is rounding
 def polish_squares(problem: Problem, inner: Array, weights: Array, *, steps: int = 60) -> Array:
     """Return the minimum of a sum of squares nearer to the last digit, (1, k) from (1, k).
 
-    Gauss and Newton's steps by singular values of the Jacobian: the normal equations would square its condition.
+    Gauss and Newton's steps by singular values of the Jacobian, since the normal equations would square its condition,
+    bent as the valley bends.
     """
-    best, damping = inner, 0.0
+    best, damping, root = inner, 0.0, np.sqrt(weights)
     residuals, jacobian = problem.jacobian(best)
-    root = np.sqrt(weights)
     value = float(((root * residuals) ** 2).sum())
     for _ in range(steps if np.isfinite(jacobian).all() else 0):
-        matrix = (jacobian[0] * root).T
-        scale = np.maximum(np.linalg.norm(matrix, axis=0), 1e-300)
-        left, singular, right = np.linalg.svd(matrix / scale, full_matrices=False)
-        along = singular / (singular**2 + damping) * (left.T @ (root * residuals[0]))
-        trial = best - (right.T @ along) / scale
+        trial = best + _bent_step(problem, best, residuals[0], (jacobian[0] * root).T, root=root, damping=damping)
         after = problem.jacobian(trial)
         changed = float(((root * after[0]) ** 2).sum())
         if not (changed <= value and np.isfinite(after[1]).all()):
@@ -47,6 +43,25 @@ def polish_squares(problem: Problem, inner: Array, weights: Array, *, steps: int
         if small:
             break
     return best
+
+
+def _bent_step(problem: Problem, at: Array, residuals: Array, matrix: Array, *, root: Array, damping: float) -> Array:
+    """Return the damped step, (k,), with its second-order correction where that is the smaller part.
+
+    Source: Transtrum and Sethna 2012, arXiv:1201.5885, geodesic acceleration.
+    """
+    scale = np.maximum(np.linalg.norm(matrix, axis=0), 1e-300)
+    left, singular, right = np.linalg.svd(matrix / scale, full_matrices=False)
+
+    def towards(wanted: Array) -> Array:
+        return -(right.T @ (singular / (singular**2 + damping) * (left.T @ (root * wanted)))) / scale
+
+    ahead = towards(residuals)
+    shifted = problem.residuals(at + PROBE * ahead)[0]
+    bend = 2.0 / PROBE * ((shifted - residuals) / PROBE - matrix @ ahead / np.where(root > 0.0, root, 1.0))
+    aside = 0.5 * towards(bend)
+    is_smaller = np.linalg.norm(aside * scale) <= MOST_BEND * np.linalg.norm(ahead * scale)
+    return ahead + aside if is_smaller else ahead
 
 
 def polish_absolute(problem: Problem, cost: Cost, inner: Array) -> Array:

@@ -9,7 +9,7 @@ import pytest
 from scaling_cli.core.formulas import compile_tree, names_in
 from scaling_cli.files.catalogue import load_law
 from scaling_cli.fit.fits import Fit
-from scaling_cli.fit.forms import Form, formula_form, preset_form
+from scaling_cli.fit.forms import Form, formula_form, preset_form, settle
 from scaling_cli.fit.optima import ENOUGH_RUNS
 
 Solve = Callable[..., Fit]
@@ -85,3 +85,16 @@ def test_a_coefficient_published_below_zero_stays_free() -> None:
     law = load_law("abnar-2025")
     (negative,) = [c for c in preset_form(law, ["N", "D"]).free if c.start < 0.0]
     assert not negative.positive
+
+
+@pytest.mark.parametrize("start", [{"b1": -2000.0, "b2": 50.0, "b3": 0.8}, {"b1": -1500.0, "b2": 45.0, "b3": 0.85}])
+def test_a_long_bent_valley_is_followed_to_its_end(start: dict[str, float], fit: Callable[..., Fit]) -> None:
+    """NIST's Bennett5 in form and starts, on simulated runs: b1 and b2 nearly make up for each other."""
+    x = np.linspace(7.5, 11.6, 154)
+    noise = 2e-3 * np.sin(np.arange(154.0) ** 2)
+    y = -2523.5 * (46.737 + x) ** (-1.0 / 0.93218) + noise
+    form = formula_form("b1 * (b2 + x)**(-1 / b3)", ["x"], positive=None, target="L")
+    found = fit(settle(form, {}, start), {"x": x, "L": y}, "ls")
+    assert found.certificate.converged
+    other = fit(settle(form, {}, {"b1": -2523.5, "b2": 46.737, "b3": 0.93218}), {"x": x, "L": y}, "ls")
+    assert found.values == pytest.approx(other.values, rel=1e-7)
