@@ -7,11 +7,10 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
-from scaling_cli.cli.app import main
 from scaling_cli.core.models import place_models
 from scaling_cli.files.catalogue import load_law
 from scaling_cli.files.hardware import load_accelerators
@@ -29,35 +28,8 @@ MODELS_KEYS = [
 HEAVY = {"numpy", "scipy", "rich", "yaml", "matplotlib", "pydantic"}
 
 
-class Ran(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-    @property
-    def rows(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = json.loads(self.out)["rows"]
-        return found
-
-    @property
-    def ids(self) -> list[str]:
-        return [row["id"] for row in self.rows]
-
-
+Ran = Any  # code, out, err and rows: see conftest
 Ask = Callable[..., Ran]
-
-
-@pytest.fixture
-def ask(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ask:
-    """Run `scaling` in this process."""
-
-    def run(*argv: str) -> Ran:
-        monkeypatch.setattr(sys, "argv", ["scaling", *argv])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        return Ran(int(caught.value.code or 0), *capsys.readouterr())
-
-    return run
 
 
 @pytest.mark.parametrize(("command", "keys"), [("hardware", HARDWARE_KEYS), ("models", MODELS_KEYS)])

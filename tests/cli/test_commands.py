@@ -11,11 +11,11 @@ import sys
 from collections.abc import Callable, Iterator
 from itertools import combinations
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
-from scaling_cli.cli.app import COMMANDS, main
+from scaling_cli.cli.app import COMMANDS
 from scaling_cli.files.catalogue import LAWS
 
 HANG = 10  # seconds until a process counts as hung
@@ -51,27 +51,8 @@ relations:
 """
 
 
-class Ran(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
+Ran = Any  # code, out and err: see conftest
 Ask = Callable[..., Ran]
-
-
-@pytest.fixture
-def ask(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ask:
-    """Run `scaling` in this process."""
-
-    def run(*argv: str, stdin: str = "") -> Ran:
-        monkeypatch.setattr(sys, "argv", ["scaling", *argv])
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
-        with pytest.raises(SystemExit) as caught:
-            main()
-        return Ran(int(caught.value.code or 0), *capsys.readouterr())
-
-    return run
 
 
 def start(*argv: str, env: dict[str, str] | None = None, **options: Any) -> subprocess.Popen[bytes]:

@@ -4,10 +4,10 @@ import csv
 import io
 import json
 import math
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
@@ -22,27 +22,14 @@ CERTIFICATE = ["converged", "gradient_norm", "starts", "starts_agreeing", "condi
 FEW = ("--draws", "40")
 
 
-class Ran(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
+Ran = Any  # code, out and err: see conftest
 Ask = Callable[..., Ran]
 
 
 @pytest.fixture
-def ask(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ask:
+def ask(ask: Ask) -> Ask:
     """Run `scaling fit` in this process."""
-
-    def run(*argv: str, stdin: str = "") -> Ran:
-        monkeypatch.setattr(sys, "argv", ["scaling", "fit", *argv])
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
-        with pytest.raises(SystemExit) as caught:
-            main()
-        return Ran(int(caught.value.code or 0), *capsys.readouterr())
-
-    return run
+    return partial(ask, "fit")
 
 
 def parsed(ran: Ran) -> dict[str, Any]:

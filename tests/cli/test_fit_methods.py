@@ -4,15 +4,13 @@ import csv
 import io
 import json
 import math
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
 
-from scaling_cli.cli.app import main
 from scaling_cli.fitting import FrontierAnswer, Request, fit_runs
 
 PALM = str(Path(__file__).parents[2] / "presets" / "tables" / "palm2-2023.csv")
@@ -25,27 +23,8 @@ CERTIFICATE = ["converged", "gradient_norm", "starts", "starts_agreeing", "condi
 FEW = ("--draws", "60")
 
 
-class Ran(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
+Ran = Any  # code, out and err: see conftest
 Ask = Callable[..., Ran]
-
-
-@pytest.fixture
-def ask(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ask:
-    """Run `scaling` in this process."""
-
-    def run(*argv: str, stdin: str = "") -> Ran:
-        monkeypatch.setattr(sys, "argv", ["scaling", *argv])
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
-        with pytest.raises(SystemExit) as caught:
-            main()
-        return Ran(int(caught.value.code or 0), *capsys.readouterr())
-
-    return run
 
 
 def parsed(ran: Ran) -> dict[str, Any]:

@@ -1,16 +1,14 @@
 """`scaling fit --verify`, asked as people ask it: a saved fit and its runs in; exit code, stdout and stderr out."""
 
-import io
 import json
 import shutil
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import pytest
 
-from scaling_cli.cli.app import main
 from scaling_cli.fitting import Request, fit_runs, save_fit, verify_fit
 
 RUNS = Path(__file__).parents[2] / "examples" / "runs.csv"
@@ -18,27 +16,14 @@ FORMATS = ("table", "json", "csv", "markdown")
 KEYS = ["what", "saved", "got", "difference", "tolerance", "verdict"]
 
 
-class Ran(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
+Ran = Any  # code, out and err: see conftest
 Ask = Callable[..., Ran]
 
 
 @pytest.fixture
-def ask(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ask:
+def ask(ask: Ask) -> Ask:
     """Run `scaling fit` in this process."""
-
-    def run(*argv: str, stdin: bytes = b"") -> Ran:
-        monkeypatch.setattr(sys, "argv", ["scaling", "fit", *argv])
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
-        with pytest.raises(SystemExit) as caught:
-            main()
-        return Ran(int(caught.value.code or 0), *capsys.readouterr())
-
-    return run
+    return partial(ask, "fit")
 
 
 @pytest.fixture(scope="module")
