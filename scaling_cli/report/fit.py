@@ -1,6 +1,6 @@
 """How a fit looks: coefficients with their intervals, what is behind them, and what they predict."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from scaling_cli.report.catalogue import law_object
@@ -41,47 +41,66 @@ ABOUT = [Column("what", "what"), Column("value", "value")]
 
 def fit_report(answer: "Answer", *, saved: str | None = None) -> Report:
     """Return the report of `scaling fit`."""
-    fit = answer.fit
-    rows = [
-        {"name": name, "value": float(value), "se": float(error), "low": float(low), "high": float(high)}
-        for name, value, error, low, high in zip(
-            fit.names, fit.values, fit.spread.errors, fit.spread.low, fit.spread.high, strict=True
-        )
-    ]
+    rows = coefficient_rows(answer)
     exponents = [exponent._asdict() for exponent in answer.exponents]
-    predictions = [{**prediction._asdict(), "notes": list(prediction.notes)} for prediction in answer.predictions]
     shown = [*rows, *({**row, "name": f"exponent {row['name']}", "se": None} for row in exponents)]
-    tables = [Table("", COEFFICIENTS, shown), Table("", ABOUT, _about(answer))]
-    if predictions:
-        tables += [
-            Table("The optimum, 90 % intervals", PREDICTIONS, predictions),
-            Table("Its loss, and that of one new run there, 90 % intervals", LOSSES, predictions),
-        ]
-    notes = [*answer.runs.notes, *fit.notes, *held_note(answer)]
+    tables = [Table("", COEFFICIENTS, shown), Table("", ABOUT, _about(answer)), *prediction_tables(answer)]
+    objective = answer.fit.objective
+    extra = {
+        "exponents": exponents,
+        "objective": {"name": objective.name, "delta": objective.delta, "value": answer.fit.value},
+        **shared_keys(answer),
+    }
+    return Report("scaling.fit/1", rows, fit_notes(answer, saved), tables, extra)
+
+
+def coefficient_rows(answer: "Answer | FrontierAnswer") -> list[Row]:
+    """Return a row per coefficient, with its standard error and interval."""
+    fit = answer.fit
+    columns = (fit.names, fit.values, fit.spread.errors, fit.spread.low, fit.spread.high)
+    return [
+        {"name": name, "value": float(value), "se": float(error), "low": float(low), "high": float(high)}
+        for name, value, error, low, high in zip(*columns, strict=True)
+    ]
+
+
+def prediction_tables(answer: "Answer | FrontierAnswer") -> list[Table]:
+    """Return the optimum of each budget asked for, and what a run there would reach; nothing where none is asked."""
+    rows = _predictions(answer)
+    if not rows:
+        return []
+    return [
+        Table("The optimum, 90 % intervals", PREDICTIONS, rows),
+        Table("Its loss, and that of one new run there, 90 % intervals", LOSSES, rows),
+    ]
+
+
+def fit_notes(answer: "Answer | FrontierAnswer", saved: str | None) -> list[str]:
+    """Return what to read a fit with."""
+    notes = [*answer.runs.notes, *answer.fit.notes, *_held_note(answer)]
     if saved:
         notes.append(f"saved as {saved}: scaling plan --law {saved} --flops 1e22")
-    notes += [note for prediction in answer.predictions for note in prediction.notes]
-    return Report("scaling.fit/1", rows, notes, tables, _extra(answer, exponents, predictions))
+    return notes + [note for prediction in answer.predictions for note in prediction.notes]
 
 
-def _extra(answer: "Answer", exponents: Sequence[Row], predictions: Sequence[Row]) -> dict[str, object]:
-    fit = answer.fit
+def shared_keys(answer: "Answer | FrontierAnswer") -> dict[str, object]:
+    """Return the keys of the JSON that every method has."""
+    dropped = [{"reason": d.reason, "count": d.count, "rows": list(d.rows)} for d in answer.runs.dropped]
+    predictions = _predictions(answer)
     return {
-        "exponents": exponents,
-        "objective": {"name": fit.objective.name, "delta": fit.objective.delta, "value": fit.value},
-        "runs": {
-            "read": answer.runs.read,
-            "used": answer.runs.used,
-            "dropped": [{"reason": d.reason, "count": d.count, "rows": list(d.rows)} for d in answer.runs.dropped],
-        },
-        "certificate": fit.certificate._asdict(),
+        "runs": {"read": answer.runs.read, "used": answer.runs.used, "dropped": dropped},
+        "certificate": answer.fit.certificate._asdict(),
         "predictions": predictions,
         "held_out": answer.held._asdict() if predictions else None,
         "law": law_object(answer.law),
     }
 
 
-def held_note(answer: "Answer | FrontierAnswer") -> list[str]:
+def _predictions(answer: "Answer | FrontierAnswer") -> list[Row]:
+    return [{**prediction._asdict(), "notes": list(prediction.notes)} for prediction in answer.predictions]
+
+
+def _held_note(answer: "Answer | FrontierAnswer") -> list[str]:
     """Say what the interval of a new run is made of."""
     if not answer.predictions:
         return []

@@ -1,10 +1,9 @@
 """How power laws through minima look: their coefficients, the minima, and what they predict."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from scaling_cli.report.catalogue import law_object
-from scaling_cli.report.fit import ABOUT, COEFFICIENTS, LOSSES, PREDICTIONS, held_note
+from scaling_cli.report.fit import ABOUT, COEFFICIENTS, coefficient_rows, fit_notes, prediction_tables, shared_keys
 from scaling_cli.report.report import Column, Report, Row, Table
 
 if TYPE_CHECKING:
@@ -29,49 +28,21 @@ WHAT = {"isoflop": "valley", "envelope": "curve"}
 
 def frontier_report(answer: "FrontierAnswer", *, saved: str | None = None) -> Report:
     """Return the report of `scaling fit --method isoflop` or `envelope`."""
-    fit = answer.fit
-    rows = [
-        {"name": name, "value": float(value), "se": float(error), "low": float(low), "high": float(high)}
-        for name, value, error, low, high in zip(
-            fit.names, fit.values, fit.spread.errors, fit.spread.low, fit.spread.high, strict=True
-        )
-    ]
+    fit, rows = answer.fit, coefficient_rows(answer)
     minima = [minimum._asdict() for minimum in fit.minima.rows]
-    predictions = [{**prediction._asdict(), "notes": list(prediction.notes)} for prediction in answer.predictions]
     tables = [
         Table("", COEFFICIENTS, rows), Table("", ABOUT, _about(answer)),
-        Table("Minima, 90 % intervals", MINIMA, minima),
+        Table("Minima, 90 % intervals", MINIMA, minima), *prediction_tables(answer),
     ]  # fmt: skip
-    if predictions:
-        tables += [
-            Table("The optimum, 90 % intervals", PREDICTIONS, predictions),
-            Table("Its loss, and that of one new run there, 90 % intervals", LOSSES, predictions),
-        ]
-    notes = [*answer.runs.notes, *fit.notes, *held_note(answer)]
-    if saved:
-        notes.append(f"saved as {saved}: scaling plan --law {saved} --flops 1e22")
-    notes += [note for prediction in answer.predictions for note in prediction.notes]
-    return Report("scaling.fit/1", rows, notes, tables, _extra(answer, minima, predictions))
-
-
-def _extra(answer: "FrontierAnswer", minima: Sequence[Row], predictions: Sequence[Row]) -> dict[str, object]:
-    fit = answer.fit
-    return {
+    extra = {
         "method": fit.method,
         "exponents": [exponent._asdict() for exponent in answer.exponents],
         "objective": {"name": OBJECTIVE, "delta": None, "value": fit.line.value},
-        "runs": {
-            "read": answer.runs.read,
-            "used": answer.runs.used,
-            "dropped": [{"reason": d.reason, "count": d.count, "rows": list(d.rows)} for d in answer.runs.dropped],
-        },
-        "certificate": fit.certificate._asdict(),
         "minima": minima,
         "scatter": {"minima": fit.line.scatter, "loss": fit.loss_scatter, "noise": fit.noise},
-        "predictions": predictions,
-        "held_out": answer.held._asdict() if predictions else None,
-        "law": law_object(answer.law),
+        **shared_keys(answer),
     }
+    return Report("scaling.fit/1", rows, fit_notes(answer, saved), tables, extra)
 
 
 def _about(answer: "FrontierAnswer") -> list[Row]:
