@@ -3,12 +3,14 @@
     python benchmarks/arrays.py [BUDGETS]
 
 Plans BUDGETS (default 1e6) log-spaced budgets from 1e18 to 1e26 FLOPs at once, three times, and prints the best time,
-with the largest difference in log N from single plans of 200 of them.
+with the largest difference in log N from single plans of 200 of them. Then a tenth as many plans under random demands,
+each its own, in processor time.
 """
 
 import math
 import sys
 import time
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +23,41 @@ CASES = {
     "besiroglu-2024": ({}, "closed form", 0.2),
     "muennighoff-2023": ({"U": 1e11}, "search, 1e11 unique tokens", 2.0),
 }
+
+
+MACHINE = {"gpu": "h100", "gpus": 512, "mfu": 0.4, "price": 2.5}
+
+
+def demands(count: int) -> dict[str, dict[str, Any]]:
+    """Return questions under demands: each limit an array of random values."""
+    random = np.random.default_rng(0)
+    between = lambda low, high: 10.0 ** random.uniform(low, high, count)  # noqa: E731
+    days, params = between(0.0, 2.5), between(9.0, 13.0)
+    return {
+        "four limits": {
+            **MACHINE, "most": {"days": days, "params": params, "dollars": between(5.0, 9.0)},
+            "least": {"tokens_per_param": between(0.0, 2.0)},
+        },
+        "unique tokens": {"flops": between(19.0, 25.0), "unique_tokens": between(9.0, 13.0)},
+        "inference tokens": {"flops": between(19.0, 25.0), "inference_tokens": between(9.0, 14.0)},
+        "all of these": {
+            **MACHINE, "most": {"days": days, "params": params}, "unique_tokens": between(10.0, 13.0),
+            "inference_tokens": between(9.0, 14.0),
+        },
+    }  # fmt: skip
+
+
+def constrained(count: int) -> None:
+    """Print the table of plans under demands."""
+    print(f"\n{count} plans under demands")
+    print(f"{'law':26} {'demands':28} {'CPU (s)':>9} {'at most (s)':>12} {'plans per s':>12}")
+    for name in ("hoffmann-2022", "muennighoff-2023"):
+        law = scaling_cli.load_law(name)
+        for what, asked in demands(count).items():
+            start = time.process_time()
+            scaling_cli.plan(law, **asked)
+            seconds = time.process_time() - start
+            print(f"{name:26} {what:28} {seconds:9.3f} {5.0 * count / 1e5:12.1f} {count / seconds:12.3g}")
 
 
 def main() -> None:
@@ -41,6 +78,7 @@ def main() -> None:
         error = max(abs(math.log(params / plans.params[i])) for params, i in zip(single, chosen, strict=True))
         best = min(times)
         print(f"{name:26} {how:28} {best:9.3f} {target:12.1f} {count / best:12.3g} {error:15.1e}")
+    constrained(max(1, count // 10))
 
 
 if __name__ == "__main__":

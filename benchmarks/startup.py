@@ -21,13 +21,18 @@ QUESTIONS = (
     "plan --flops 1e22",
     "loss --params 70B --tokens 1.4T --format json",
     "plan --flops 1e22 --law all --format json",
+    "plan --gpu h100 --gpus 1024 --max days=30 --unique-tokens 500B --inference-tokens 5T --format json",
     "laws",
 )
 COMMANDS = {
     FLOOR: [sys.executable, "-I", "-c", "pass"],
     **{f"scaling {text}": [sys.executable, "-m", "scaling_cli", *text.split()] for text in QUESTIONS},
 }
-TARGETS = {"scaling plan --flops 1e22 --format json": 9.0, "scaling plan --flops 1e22": 16.0}
+TARGETS = {
+    "scaling plan --flops 1e22 --format json": 9.0,
+    "scaling plan --flops 1e22": 16.0,
+    f"scaling {QUESTIONS[-2]}": 12.0,
+}
 
 
 def measure(rounds: int) -> dict[str, list[float]]:

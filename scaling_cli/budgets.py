@@ -1,16 +1,16 @@
-"""Budgets as people have them: a machine and days, dollars, limited data, inference demand; texts in, demands out."""
+"""Budgets as people have them: a machine and days, dollars, limited data, inference demand; in words, to demands."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from scaling_cli.core.answers import Plan
 from scaling_cli.core.compute import training_flops
-from scaling_cli.core.demands import ALIASES, Demands, Limit, Serving, limits_of
+from scaling_cli.core.demands import ALIASES, SERVED, Demands, Limit, Serving, check_limits
 from scaling_cli.core.duals import Value
 from scaling_cli.core.hardware import Accelerator
 from scaling_cli.core.laws import Law
 from scaling_cli.core.machine_budgets import MachineBudget, is_machine_budget, parse_machine_budget
-from scaling_cli.core.machines import BYTES, SECONDS_PER_HOUR, Machine, check_utilisation, machine
+from scaling_cli.core.machines import BYTES, SECONDS_PER_HOUR, Machine, check_price, check_utilisation, machine
 from scaling_cli.core.quantities import format_quantity, parse_quantity
 from scaling_cli.core.relations import Settings
 from scaling_cli.core.repeats import Decay
@@ -24,12 +24,15 @@ Quantity = float | str | Value
 REPEATS = "muennighoff-2023"  # whose decay constants hold for laws that say nothing of repeats
 KINDS = {
     "flops": "flops", "params": "params", "tokens": "tokens", "loss": "loss", "memory_bytes": "bytes",
-    "lifetime_flops": "flops",
+    "lifetime_flops": "flops", "optimal_params": "params", "optimal_loss": "loss", "flops_same_loss": "flops",
+    "unique_tokens": "tokens", "inference_tokens": "tokens",
 }  # fmt: skip
 
 
 class Budget(NamedTuple):
     """What a plan must respect, as the options of `scaling plan` say it; None and empty where nothing is asked.
+
+    Quantities are numbers, texts as people write them, or arrays.
 
     Fields:
         gpu, gpus, precision: the accelerator by name, how many, whose dense peak counts.
@@ -54,34 +57,34 @@ class Budget(NamedTuple):
     inference_mfu: Quantity | None = None
     inference_price: Quantity | None = None
 
-    @property
-    def is_given(self) -> bool:
-        """Whether anything is asked at all."""
-        return self != Budget()
-
 
 def plan_budget(
-    laws: Sequence[Law], texts: Mapping[str, str | None], settings: Settings, given: Mapping[str, Any]
+    laws: Sequence[Law], known: Mapping[str, Quantity | None], settings: Settings, given: Mapping[str, Any]
 ) -> list[Plan]:
     """Return each law's plan within a budget; a law that cannot answer says why in its notes.
 
     Args:
         laws: the laws.
-        texts: what is known of flops, params, tokens and loss, as texts.
+        known: what is known of flops, params, tokens and loss: numbers, texts, arrays; None where it is not.
         settings: values of the laws' variables.
         given: fields of Budget.
 
     Raises: InputError and NoAnswer as `plan_within`.
     """
-    amount, demands = demands_of(Budget(**given), texts.get("flops"))
-    known = {
-        name: parse_quantity(text, name, f"--{name}")
-        for name, text in texts.items()
-        if text is not None and name != "flops"
+    flops = known.get("flops")
+    amount, demands = demands_of(Budget(**given), flops if isinstance(flops, str) else None)
+    values = {
+        name: parse_quantity(value, name, f"--{name}") if isinstance(value, str) else value
+        for name, value in known.items()
+        if value is not None and not (name == "flops" and amount is not None)
     }
     if amount is not None:
-        known = {"flops": amount, **known}
-    return plan_laws_within(laws, known, settings, demands, decay())
+        values = {"flops": amount, **values}
+    if demands.is_constrained and (demands.arrays or any(map(_is_array, values.values()))):
+        from scaling_cli.core.batches import plan_arrays  # most questions are single
+
+        return [plan_arrays(law, values, settings, demands, decay()) for law in laws]
+    return plan_laws_within(laws, values, settings, demands, decay())
 
 
 def decay() -> Decay:
@@ -90,7 +93,7 @@ def decay() -> Decay:
     return Decay(float(constants["R_D"] or 0.0), float(constants["R_N"] or 0.0))
 
 
-def demands_of(budget: Budget, flops: str | None = None) -> tuple[float | None, Demands]:
+def demands_of(budget: Budget, flops: str | None = None) -> tuple[Value | None, Demands]:
     """Return the compute that a text says, if it says any, and the demands.
 
     Args:
@@ -102,18 +105,19 @@ def demands_of(budget: Budget, flops: str | None = None) -> tuple[float | None, 
     hours = parse_machine_budget(flops, "--flops") if flops is not None and is_machine_budget(flops) else None
     mine = _machine(budget, hours)
     amount = None if flops is None else _flops(flops, hours, mine)
-    limits = limits_of(_limits(budget.most, "--max"), _limits(budget.least, "--min"))
+    limits = (*_limits(budget.most, is_max=True), *_limits(budget.least, is_max=False))
+    check_limits(limits)
     demands = Demands(
         limits,
-        _number(budget.unique_tokens, "tokens", "--unique-tokens"),
-        _number(budget.inference_tokens, "tokens", "--inference-tokens"),
+        _count(budget.unique_tokens, "--unique-tokens"),
+        _count(budget.inference_tokens, "--inference-tokens"),
         mine,
         _serving(budget, limits),
         hours_given=hours is not None,
     )
     if hours is not None and mine is not None:
         _check_time(hours, mine, limits)
-    for limit in limits:
+    for limit in demands.sought_limits:
         demands.factor(limit.name)  # what it rests on must be there before any law is asked
     return amount, demands
 
@@ -122,24 +126,32 @@ def _machine(budget: Budget, hours: MachineBudget | None) -> Machine | None:
     """Return the machine that --gpu, --flops or --mfu-from names."""
     past = None if budget.mfu_from is None else parse_run(budget.mfu_from)
     names = {"--flops": hours.chip if hours else None, "--gpu": budget.gpu}
-    cards = {option: load_accelerator(name) for option, name in names.items() if name is not None}
+    cards = {option: _card(name, option) for option, name in names.items() if name is not None}
     if len({card.id for card in cards.values()}) > 1:
         raise InputError(f"--flops names {names['--flops']} and --gpu {names['--gpu']}", "name one accelerator")
-    card = next(iter(cards.values()), load_accelerator(past.chip) if past else None)
+    card = next(iter(cards.values()), _card(past.chip, "--mfu-from") if past else None)
     if card is None:
         _refuse_without_machine(budget)
         return None
     gpus = _number(budget.gpus, "number", "--gpus")
-    if gpus is not None and hours is not None and hours.gpus not in (None, gpus):
+    if isinstance(gpus, float) and hours is not None and hours.gpus not in (None, gpus):
         raise InputError(f"--flops has {hours.gpus:g} accelerators and --gpus is {gpus:g}", "give one of them")
     if gpus is None and hours is not None:
         gpus = hours.gpus
-    price, note = find_price(budget.price, card) if isinstance(budget.price, str) else (budget.price, "")
+    given = budget.price
+    price, note = find_price(given, card) if isinstance(given, str) else (_number(given, "number", "--price"), "")
     mfu = _mfu(budget, hours, past)
     return machine(card, gpus=gpus, mfu=mfu, price=price, precision=budget.precision)._replace(price_note=note)
 
 
-def _mfu(budget: Budget, hours: MachineBudget | None, past: "PastRun | None") -> float | None:
+def _card(name: str, option: str) -> Accelerator:
+    try:
+        return load_accelerator(name)
+    except InputError as error:
+        raise InputError(f"{option}: unknown accelerator: {error.message}", *error.hints) from error
+
+
+def _mfu(budget: Budget, hours: MachineBudget | None, past: "PastRun | None") -> Value | None:
     given = {
         "--mfu": _number(budget.mfu, "number", "--mfu"),
         "--flops": hours.mfu if hours else None,
@@ -152,12 +164,12 @@ def _mfu(budget: Budget, hours: MachineBudget | None, past: "PastRun | None") ->
 
 
 def _refuse_without_machine(budget: Budget) -> None:
-    for option in ("gpus", "price", "mfu", "precision"):
+    for option in ("gpus", "price", "mfu", "precision", "inference_mfu", "inference_price"):
         if getattr(budget, option) is not None:
-            raise InputError(f"--{option} is given without a machine", "name it: --gpu h100")
+            raise InputError(f"--{option.replace('_', '-')} is given without a machine", "name it: --gpu h100")
 
 
-def _flops(text: str, hours: MachineBudget | None, mine: Machine | None) -> float:
+def _flops(text: str, hours: MachineBudget | None, mine: Machine | None) -> Value:
     if hours is None or mine is None:
         return parse_quantity(text, "flops", "--flops")
     return hours.gpu_hours * mine.flops_per_hour
@@ -165,10 +177,13 @@ def _flops(text: str, hours: MachineBudget | None, mine: Machine | None) -> floa
 
 def _check_time(hours: MachineBudget, mine: Machine, limits: tuple[Limit, ...]) -> None:
     """Raise InputError where a budget of hours and a limit on time exclude each other, naming both."""
-    given = {"gpu_hours": hours.gpu_hours, "days": hours.gpu_hours / hours.gpus / 24.0 if hours.gpus else None}
+    gpus = mine.gpus
+    given = {"gpu_hours": hours.gpu_hours, "days": hours.gpu_hours / gpus / 24.0 if isinstance(gpus, float) else None}
     for limit in limits:
         takes = given.get(limit.name)
-        if takes is not None and (takes > limit.value if limit.is_max else takes < limit.value):
+        if takes is None or not isinstance(limit.value, float):
+            continue
+        if takes > limit.value if limit.is_max else takes < limit.value:
             said = f"--flops says {format_quantity(takes, 'figure')} {limit.name}"
             raise InputError(f"{said}, and {limit.text} does not allow that", "change one of the two")
 
@@ -176,27 +191,59 @@ def _check_time(hours: MachineBudget, mine: Machine, limits: tuple[Limit, ...]) 
 def _serving(budget: Budget, limits: tuple[Limit, ...]) -> Serving:
     precision = budget.serve_precision
     if precision is None and any(limit.name == "memory_bytes" for limit in limits):
-        precision = "bf16"
+        precision = SERVED
     if precision is not None and precision not in BYTES:
         raise InputError(f"--serve-precision is {precision[:20]!r}", f"expected one of {', '.join(BYTES)}")
     mfu = _number(budget.inference_mfu, "number", "--inference-mfu")
     if mfu is not None:
-        check_utilisation(mfu)
+        check_utilisation(mfu, "--inference-mfu")
     price = _number(budget.inference_price, "number", "--inference-price")
-    if price is not None and price < 0.0:
-        raise InputError(f"--inference-price is {price:g}", "expected dollars per accelerator-hour, 0 or more")
+    if price is not None:
+        check_price(price, "--inference-price")
     return Serving(precision, mfu, price)
 
 
-def _limits(texts: Mapping[str, Quantity], option: str) -> dict[str, Value]:
-    return {
-        name: _number(value, KINDS.get(ALIASES.get(name, name), "number"), f"{option} {name}")
-        for name, value in texts.items()
-    }
+def _limits(values: Mapping[str, Quantity], *, is_max: bool) -> list[Limit]:
+    """Return limits from values by name; those in words keep them for messages."""
+    option = "--max" if is_max else "--min"
+    found = []
+    for name, value in values.items():
+        called = ALIASES.get(name, name)
+        number = _number(value, KINDS.get(called, "number"), f"{option} {name}")
+        found.append(Limit(called, number, is_max, f"{option} {name}={value}" if isinstance(value, str) else ""))
+    return found
+
+
+def _count(value: Quantity | None, option: str) -> Value | None:
+    """Return a number of tokens.
+
+    Raises: InputError unless it is finite and above zero.
+    """
+    count = _number(value, "tokens", option)
+    if count is None or (isinstance(count, float) and count > 0.0) or (_is_array(count) and (count > 0.0).all()):
+        return count
+    raise InputError(f"{option} is {count}", "expected a count of tokens above zero: 300B")
 
 
 def _number(value: Quantity | None, kind: str, name: str) -> Value | None:
-    return parse_quantity(value, kind, name) if isinstance(value, str) else value
+    """Return a quantity as a float, or as an array of floats.
+
+    Raises: InputError for what is no finite number.
+    """
+    if value is None or isinstance(value, str):
+        return None if value is None else parse_quantity(value, kind, name)
+    try:
+        number: Any = value.astype(float) if hasattr(value, "astype") and _is_array(value) else float(value)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} is {value!r:.40}", "expected a number, a text or an array of numbers") from error
+    finite = abs(number) < float("inf")
+    if isinstance(value, bool) or not (finite if isinstance(finite, bool) else finite.all()):
+        raise InputError(f"{name} is {value!r:.40}", "expected finite numbers")
+    return number
+
+
+def _is_array(value: object) -> bool:
+    return hasattr(value, "__array_ufunc__") and getattr(value, "shape", ()) != ()
 
 
 class PastRun(NamedTuple):
@@ -210,7 +257,7 @@ class PastRun(NamedTuple):
     def mfu(self, precision: str | None) -> float:
         """Return its model FLOPs utilisation by 6ND against the dense peak."""
         card: Accelerator = load_accelerator(self.chip)
-        peak = machine(card, precision=precision).accelerator.peak(machine(card, precision=precision).precision)
+        peak = card.peak(machine(card, precision=precision).precision)
         return float(training_flops(self.params, self.tokens)) / (self.gpu_hours * SECONDS_PER_HOUR * peak)
 
 
@@ -222,10 +269,9 @@ def parse_run(text: str) -> PastRun:
     >>> parse_run("405B params, 15.6T tokens, 30.84M h100-hours").chip
     'h100'
     """
-    parts = [part.strip() for part in text.split(",")]
     found: dict[str, float] = {}
     hours: MachineBudget | None = None
-    for part in parts:
+    for part in (part.strip() for part in text.split(",")):
         kind = next((kind for kind in ("params", "tokens") if part.endswith((kind, kind[:-1]))), "")
         if kind:
             found[kind] = parse_quantity(part, kind, "--mfu-from")

@@ -1,7 +1,7 @@
 """The library: each function answers what the command of the same name answers, on numbers, text or numpy arrays."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scaling_cli.core.answers import Plan
 from scaling_cli.core.comparisons import Rung, climb, loss_by_law, plan_law
@@ -9,7 +9,9 @@ from scaling_cli.core.duals import Value
 from scaling_cli.core.figures import Verdict, check_figure
 from scaling_cli.core.laws import Law
 from scaling_cli.core.losses import Loss
+from scaling_cli.core.machine_budgets import is_machine_budget
 from scaling_cli.core.quantities import parse_quantity
+from scaling_cli.errors import InputError
 from scaling_cli.files.catalogue import load_all, load_law
 
 if TYPE_CHECKING:
@@ -17,28 +19,60 @@ if TYPE_CHECKING:
 
 Quantity = float | str | Value
 Settings = Mapping[str, float]
+BUDGET = (
+    "gpu", "gpus", "precision", "mfu", "mfu_from", "price", "most", "least", "unique_tokens", "inference_tokens",
+    "serve_precision", "inference_mfu", "inference_price",
+)  # fmt: skip
 
 
 def plan(
     law: Law | str = "chinchilla",
     *,
     settings: Settings | None = None,
-    **known: Quantity,
+    **asked: Quantity | Mapping[str, Quantity],
 ) -> Plan:
     """Return what a law says of one or two of flops, params, tokens and loss; it solves for the rest.
 
     Args:
         law: a law, an id, an alias or a YAML file.
         settings: values of the law's own variables, such as {"U": 1e11} for unique tokens.
-        known: flops, params, tokens, loss: numbers, text such as "70B", or arrays that broadcast together.
+        asked: flops, params, tokens, loss; and what the plan must respect: gpu, gpus, price, mfu, mfu_from, precision,
+            most and least (limits by name, such as {"days": 30}), unique_tokens, inference_tokens, serve_precision,
+            inference_mfu, inference_price, active_params, as the options of `scaling plan`. Numbers, text such as
+            "70B", or arrays that broadcast together.
 
-    Returns: Plan, with arrays where an array was given; elements without an answer are NaN.
+    Returns: Plan, with arrays where an array was given; elements without an answer are NaN, and demands have no prices.
     Raises: InputError for a wrong question; NoAnswer when no answer exists.
 
     >>> plan("chinchilla", flops=1.21e20).params
     1000000000.0
+    >>> plan("chinchilla", gpu="h100", gpus=1, mfu=0.5, most={"gpu_hours": 10}).gpu_hours
+    10.0
     """
-    return plan_law(_law(law), {name: _number(value, name) for name, value in known.items()}, settings or {})
+    chosen = _law(law)
+    known: dict[str, Any] = {}
+    budget: dict[str, Any] = {}
+    active = asked.pop("active_params", None)
+    if active is not None:
+        asked, settings = _with_active(chosen, asked, settings or {}, active)
+    for name, value in asked.items():
+        (budget if name in BUDGET else known)[name] = value
+    if not budget and not (isinstance(flops := known.get("flops"), str) and is_machine_budget(flops)):
+        return plan_law(chosen, {name: _number(value, name) for name, value in known.items()}, settings or {})
+    from scaling_cli.budgets import plan_budget  # most look-ups have no budget
+
+    return plan_budget([chosen], known, settings or {}, budget)[0]
+
+
+def _with_active(
+    law: Law, asked: Mapping[str, Any], settings: Settings, active: Any
+) -> tuple[dict[str, Any], dict[str, float]]:
+    from scaling_cli.core.mixtures import params_of_active  # few laws are of mixtures
+
+    if "params" in asked:
+        raise InputError("params and active_params are both given", "give one of them: the law says the other")
+    params, settings = params_of_active([law], _number(active, "params"), settings)
+    return {**asked, "params": params}, settings
 
 
 def predict_loss(

@@ -16,7 +16,7 @@ FILES = {
     if "presets" not in path.relative_to(PACKAGE).parts
 }
 FACE = "scaling_cli"
-LIBRARY = ("errors", "core", "files", "report", "fit", "library", "budgets", "fitting")
+LIBRARY = ("errors", "core", "files", "report", "fit", "library", "budgets", "checks", "fitting")
 # what each layer may import of the package, beside itself
 ALLOWED = {
     "errors": (),
@@ -26,6 +26,7 @@ ALLOWED = {
     "report": ("errors", "core"),
     "library": ("errors", "core", "files", "budgets"),
     "budgets": ("errors", "core", "files"),  # what a budget is made of, from texts
+    "checks": ("errors", "core", "files", "budgets"),  # budgets in files, held to their policy
     "fitting": ("errors", "core", "files", "fit"),  # the library's part that needs numpy and scipy
     "cli": LIBRARY,
     "__main__": ("cli",),

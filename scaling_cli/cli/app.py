@@ -16,7 +16,20 @@ HELP = """Plan training compute with neural scaling laws.
 \b
 Example: scaling plan --flops 1e22
 """
-COMMANDS = ("plan", "loss", "compare", "diagnose", "laws", "fit", "models", "hardware", "count", "shape")
+COMMANDS = (
+    "plan",
+    "loss",
+    "compare",
+    "diagnose",
+    "laws",
+    "fit",
+    "check",
+    "diff",
+    "models",
+    "hardware",
+    "count",
+    "shape",
+)
 
 
 class Commands(typer.core.TyperGroup):

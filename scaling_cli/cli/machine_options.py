@@ -4,7 +4,10 @@ from typing import Annotated
 
 import typer
 
+from scaling_cli.core.laws import Law
 from scaling_cli.core.machine_budgets import is_machine_budget
+from scaling_cli.core.quantities import parse_quantity
+from scaling_cli.errors import InputError
 
 Text = str | None
 
@@ -14,6 +17,14 @@ Max = Annotated[
 ]
 Min = Annotated[
     list[str], typer.Option("--min", metavar="NAME=VALUE", help="At least: tokens_per_param=20; repeatable.")
+]
+ActiveParams = Annotated[
+    Text,
+    typer.Option(
+        "--active-params",
+        metavar="N",
+        help="Params that one token sees, for laws of mixtures of experts, not --params.",
+    ),
 ]
 UniqueTokens = Annotated[
     Text, typer.Option("--unique-tokens", metavar="U", help="Tokens that there are; more are repeats: 300B.")
@@ -67,3 +78,17 @@ def budget(**given: object) -> dict[str, object]:
 def is_machine(flops: str | None) -> bool:
     """Whether --flops speaks of a machine."""
     return flops is not None and is_machine_budget(flops)
+
+
+def with_active(
+    laws: list[Law], known: dict[str, str | None], settings: dict[str, float], active: str | None
+) -> tuple[dict[str, str | None], dict[str, float]]:
+    """Return what is known and the settings, with the params that --active-params says."""
+    if active is None:
+        return known, settings
+    from scaling_cli.core.mixtures import params_of_active
+
+    if known["params"] is not None:
+        raise InputError("--params and --active-params are both given", "give one of them: the law says the other")
+    params, settings = params_of_active(laws, parse_quantity(active, "params", "--active-params"), settings)
+    return {**known, "params": repr(params)}, settings

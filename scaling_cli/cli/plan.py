@@ -26,6 +26,7 @@ def plan(
     set_: options.Set = [],  # noqa: B006
     most: machines.Max = [],  # noqa: B006
     least: machines.Min = [],  # noqa: B006
+    active_params: machines.ActiveParams = None,
     unique_tokens: machines.UniqueTokens = None,
     inference_tokens: machines.InferenceTokens = None,
     gpu: machines.Gpu = None,
@@ -53,7 +54,7 @@ def plan(
     )  # fmt: skip
     known = {"flops": flops, "params": params, "tokens": tokens, "loss": loss}
     with Progress("planning"):
-        plans = _plans(laws, known, options.settings(set_), budget)
+        plans = _plans(laws, *machines.with_active(laws, known, options.settings(set_), active_params), budget)
     if strict:
         refuse_outside(plans)
     show(plan_report(plans, laws), format_)

@@ -1,127 +1,182 @@
-"""The least of a function of one variable where another function allows it, for floats and for whole arrays."""
+"""The least of a convex function of one variable where a concave one is not negative; floats and arrays alike.
+
+Written once for both: an array is solved in step, element by element, by the same moves as a float. Kinks are met by
+the tangents at the two ends of a bracket, which cross in them.
+"""
 
 import math
 from collections.abc import Callable
 
-from scaling_cli.core.duals import Dual, Value, library_of, slope_of, value_of
-from scaling_cli.core.search import find_minimum, find_root
-from scaling_cli.core.sweeps import Array, bisect, is_array, least_at
+from scaling_cli.core.duals import Dual, Value, library_of, maximum, minimum, slope_of, value_of
+from scaling_cli.core.search import HALF_ULP, SMALLEST
+from scaling_cli.core.sweeps import is_array
 from scaling_cli.errors import NoAnswer
 
 Function = Callable[[Value], Value]
+Point = tuple[Value, Value, Value]  # x, and there the height of a function and what is sought a zero of
+At = Callable[[Value], Point]
 
-POINTS = 48
-TOUCHING = 1e-12  # a limit kept but for rounding
-FORBIDDEN = -1e3  # slack where the function does not exist
-INSIDE = 1.0 - 1e-13
+TOUCHING = 1e-12  # slack below zero through rounding alone
+KEPT = 1e-9  # by so much a limit may be missed where the last digit of x moves slack by more than that
+PRECISE = 1e-12  # width of a bracket, relative where beyond one
+FIRST_STEP = 0.25
+TURNS = 6  # steps of a search after which the bracket is halved
+BEYOND = 1.01
+MOST_STEPS = 100
 
 
-def least_allowed(objective: Function, slack: Function, low: Value, high: Value) -> Value | None:
-    """Return the x in [low, high] with slack(x) >= 0 at which objective is least; the smallest of equal ones.
+def choose(condition: Value, a: Value, b: Value) -> Value:
+    """Return a where a condition holds, else b; for floats and arrays."""
+    if isinstance(condition, bool):
+        return a if condition else b
+    return library_of(condition).where(condition, a, b)
+
+
+def no(condition: Value) -> Value:
+    """Return where a condition does not hold; `~` of a bool is not its opposite."""
+    return not condition if isinstance(condition, bool) else ~condition
+
+
+def every(condition: Value) -> bool:
+    """Whether a condition holds, or holds for every element."""
+    return condition if isinstance(condition, bool) else bool(condition.all())
+
+
+def least_allowed(objective: Function, slack: Function, ends: tuple[Value, Value], start: Value) -> Value:
+    """Return the x between two ends with slack(x) >= 0 at which objective is least; NaN where none is allowed.
 
     Args:
-        objective: smooth but for kinks; takes duals.
-        slack: concave where limits are products of powers; where it is least negative the allowed interval is sought.
-        low: the smallest x.
-        high: the largest.
-
-    Returns: x; None where nothing is allowed (NaN for elements of arrays).
+        objective: convex but for rounding; takes duals. The smallest of equal minima counts.
+        slack: concave; takes duals.
+        ends: the smallest and the largest x.
+        start: where to start.
     """
-    if is_array(low) or is_array(high):
-        return _of_arrays(objective, slack, low, high)
-    kept = allowed(slack, low, high)
-    if kept is None:
-        return None
-    left, right = kept
-    inner = find_minimum(objective, left, right) if right > left else None
-    ends = [left, right] if inner is None else [left, inner, right]
-    return min(ends, key=lambda x: (_value(objective, x, math.inf), x))
+    low, high = ends
+    top = maximum(low, high)
+    x = least(objective, low, top, minimum(maximum(start, low), top))
+    return choose(low <= high, nearest_allowed(slack, x, low, top), math.nan)
 
 
-def allowed(slack: Function, low: float, high: float) -> tuple[float, float] | None:
-    """Return the interval around the best point in which slack is not negative; None where it is everywhere."""
-    step = (high - low) / POINTS
-    points = [low + step * i for i in range(POINTS)] + [high]
-    values = [_value(slack, x, FORBIDDEN) for x in points]
-    best = max(range(len(points)), key=lambda i: values[i])
-    if values[best] < -TOUCHING:
-        top = most_allowed(slack, low, high)
-        if _value(slack, top, FORBIDDEN) < -TOUCHING:
-            return None
-        return _edge(slack, top, points[max(best - 1, 0)]), _edge(slack, top, points[min(best + 1, POINTS)])
-    left = right = best
-    while left > 0 and values[left - 1] >= -TOUCHING:
-        left -= 1
-    while right < POINTS and values[right + 1] >= -TOUCHING:
-        right += 1
-    ends = points[max(left - 1, 0)], points[min(right + 1, POINTS)]
-    return _edge(slack, points[left], ends[0]), _edge(slack, points[right], ends[1])
+def least(objective: Function, low: Value, high: Value, start: Value) -> Value:
+    """Return the smallest x of [low, high] beyond which a convex objective gains nothing, going downhill from start."""
+    at: At = lambda x: _rising(objective, x)  # noqa: E731
+    far = near = at(start)
+    sign = choose(near[2] > 0.0, -1.0, 1.0)
+    end = choose(sign > 0.0, high, low)
+    ended = near[0] == end
+    found = ended | (near[0] != near[0])
+    step = FIRST_STEP
+    for _ in range(MOST_STEPS):
+        if every(found):
+            break
+        beyond = at(minimum(maximum(near[0] + sign * step, low), high))
+        crossed = (beyond[2] > 0.0) == (sign > 0.0)
+        far = _choose_point(found, far, beyond)
+        near = _choose_point(found | crossed, near, beyond)
+        ended = ended | (no(found | crossed) & (near[0] == end))
+        found = found | crossed | ended
+        step *= 2.0
+    left, right = _choose_point(sign > 0.0, near, far), _choose_point(sign > 0.0, far, near)
+    return choose(ended, end, _between(at, left, right))
 
 
-def most_allowed(slack: Function, low: float, high: float) -> float:
-    """Return where a concave slack is largest."""
-    step = (high - low) / POINTS
-    points = [low + step * i for i in range(POINTS)] + [high]
-    best = max(range(len(points)), key=lambda i: _value(slack, points[i], FORBIDDEN))
-    left, right = points[max(best - 1, 0)], points[min(best + 1, POINTS)]
-
-    def falling(x: float) -> float:
-        try:
-            return 1.0 if slope_of(slack(Dual(x, 1.0))) <= 0.0 else -1.0
-        except (NoAnswer, ArithmeticError, ValueError):
-            return 1.0 if x > points[best] else -1.0
-
-    if (falling(left) > 0.0) == (falling(right) > 0.0):
-        return points[best]
-    return find_root(falling, left, right)
+def root(function: Function, low: Value, high: Value) -> Value:
+    """Return where a function rises through zero between low and high; the nearer end where it does not."""
+    at: At = lambda x: (x, math.nan * x, _value(function, x))  # noqa: E731
+    left, right = at(low), at(high)
+    return choose(left[2] >= 0.0, low, choose(right[2] <= 0.0, high, _between(at, left, right)))
 
 
-def _edge(slack: Function, inside: float, outside: float) -> float:
-    """Return the last point from inside towards outside at which slack is not negative."""
-    distance: Callable[[float], float] = lambda x: _value(slack, x, FORBIDDEN) + TOUCHING  # noqa: E731
-    if inside == outside or distance(outside) >= 0.0:
-        return outside
-    edge = find_root(distance, *sorted((inside, outside)))
-    return edge if distance(edge) >= 0.0 else inside + INSIDE * (edge - inside)
+def nearest_allowed(slack: Function, x: Value, low: Value, high: Value) -> Value:
+    """Return the point of [low, high] nearest to x at which a concave slack is not negative; NaN where there is none.
+
+    Newton's method from outside: a concave function lies below its tangents, so no step passes the edge.
+    """
+    first: Value = 0.0
+    for i in range(MOST_STEPS):
+        value, slope = _value_and_slope(slack, x)
+        first = first if i else slope
+        moved = minimum(maximum(x - value / choose(slope == 0.0, math.nan, slope), low), high)
+        still = abs(moved - x) <= PRECISE * maximum(1.0, abs(x))
+        kept = (value >= -TOUCHING) | (still & (value >= -KEPT)) | (x != x)
+        if every(kept):
+            break
+        lost = still | no(slope * first > 0.0)  # at an end, or past the top
+        x = choose(kept, x, choose(lost, math.nan, moved))
+    return x
 
 
-def _value(function: Function, x: float, otherwise: float) -> float:
+def _between(at: At, left: Point, right: Point) -> Value:
+    """Return the zero between two points by Chandrupatla's method, where he halves by the crossing of the tangents.
+
+    Elements whose ends have one sign are left as they are. Source: Chandrupatla 1997, Advances in Engineering Software
+    28, 145.
+    """
+    a, b = right, left
+    c = a
+    t = 0.5 + 0.0 * a[0]
+    for i in range(2 * MOST_STEPS):
+        x = at(a[0] + t * (b[0] - a[0]))
+        same = (x[2] > 0.0) == (a[2] > 0.0)
+        c, b = _choose_point(same, a, b), _choose_point(same, b, a)
+        a = x
+        width = abs(b[0] - a[0])
+        smallest = PRECISE * maximum(1.0, abs(a[0]))
+        if every(no(width > smallest) | (a[2] == 0.0)):
+            break
+        least_t = minimum(_ratio(smallest, 2.0 * width), 0.5)
+        t = minimum(maximum(_share(a, b, c, turn=i % TURNS), least_t), 1.0 - least_t)
+        t = choose((width > smallest) & (a[2] != 0.0), t, 0.0)
+    return choose(abs(a[2]) < abs(b[2]), a[0], b[0])
+
+
+def _share(a: Point, b: Point, c: Point, *, turn: int) -> Value:
+    """Return how far from a to b to go next; c lies on the side of a."""
+    (xa, fa, sa), (xb, fb, sb), (xc, _, sc) = a, b, c
+    if turn == TURNS - 1:
+        return 0.5 + 0.0 * xa
+    if turn == TURNS // 2:  # where the curvature jumps, the line through both points of one side, and a little beyond
+        line = BEYOND * _ratio(sa * (xa - xc), (sc - sa) * (xb - xa))
+        return choose((line > 0.0) & (line < 1.0), line, 0.5)
+    crossing = _ratio(fb - fa + sb * (xa - xb), (sa - sb) * (xb - xa))
+    half = choose((crossing > 0.0) & (crossing < 1.0), crossing, 0.5)
+    xi, phi = _ratio(xa - xb, xc - xb), _ratio(sa - sb, sc - sb)
+    smooth = (phi * phi < xi) & ((1.0 - phi) * (1.0 - phi) < 1.0 - xi) & (sa != sb) & (sb != sc) & (sa != sc)
+    first = _ratio(sa, sb - sa) * _ratio(sc, sb - sc)
+    second = _ratio(xc - xa, xb - xa) * _ratio(sa, sc - sa) * _ratio(sb, sc - sb)
+    return choose(smooth, first + second, half)
+
+
+def _ratio(a: Value, b: Value) -> Value:
+    """Return a / b, and something finite where b is zero."""
+    return a / (b + choose(b == 0.0, 1.0, 0.0))
+
+
+def _rising(objective: Function, x: Value) -> Point:
+    """Return x, the objective and its slope, a little raised: above zero from where another e-fold gains nothing."""
+    value, slope = _value_and_slope(objective, x)
+    raised = slope + HALF_ULP * abs(value)
+    raised = choose(raised == 0.0, SMALLEST, raised)  # level counts as rising
+    return x, value, choose(raised == raised, raised, 1.0)  # as does what lies outside the domain
+
+
+def _value_and_slope(function: Function, x: Value) -> tuple[Value, Value]:
+    if is_array(x):
+        result = function(Dual(x, library_of(x).ones_like(x)))
+        return value_of(result) + 0.0 * x, slope_of(result) + 0.0 * x
     try:
-        value = float(value_of(function(x)))
+        result = function(Dual(x, 1.0))
     except (NoAnswer, ArithmeticError, ValueError):
-        return otherwise
-    return otherwise if math.isnan(value) else value
+        return math.nan, math.nan
+    return float(value_of(result)), float(slope_of(result))
 
 
-def _of_arrays(objective: Function, slack: Function, low: Array, high: Array) -> Array:
-    xp = library_of(low if is_array(low) else high)
-    with xp.errstate(all="ignore"):
-        low, high = xp.broadcast_arrays(low, high)
-        steps = xp.arange(POINTS + 1, dtype=float)[:, None] / POINTS
-        points = low + (high - low) * steps
-        values = xp.nan_to_num(xp.broadcast_to(slack(points), points.shape), nan=FORBIDDEN)
-        best = values.argmax(axis=0)
-        columns = xp.arange(low.size)
-        keeps = values >= -TOUCHING
-        place = xp.arange(POINTS + 1)[:, None]
-        broken_left = xp.where(~keeps & (place < best), place, -1).max(axis=0)
-        broken_right = xp.where(~keeps & (place > best), place, POINTS + 1).min(axis=0)
-        left = _array_edge(slack, points, broken_left, 1, columns)
-        right = _array_edge(slack, points, broken_right, -1, columns)
-        inner = least_at(lambda x, _: objective(x), left, right, left)
-        ends = xp.stack([left, xp.where(xp.isnan(inner), left, inner), right])
-        losses = xp.stack([xp.nan_to_num(objective(end), nan=xp.inf) for end in ends])
-        chosen = ends[losses.argmin(axis=0), columns]
-        return xp.where(keeps[best, columns], chosen, xp.nan)
+def _value(function: Function, x: Value) -> Value:
+    try:
+        return function(x)
+    except (NoAnswer, ArithmeticError, ValueError):
+        return math.nan
 
 
-def _array_edge(slack: Function, points: Array, broken: Array, inward: int, columns: Array) -> Array:
-    """Return the edge next to the broken points, or the end of the points where none is broken on that side."""
-    xp = library_of(points)
-    end = points[0 if inward > 0 else -1]
-    whole = (broken < 0) | (broken >= len(points))
-    outside = points[xp.clip(broken, 0, len(points) - 1), columns]
-    inside = points[xp.clip(broken + inward, 0, len(points) - 1), columns]
-    distance: Function = lambda x: xp.nan_to_num(slack(x), nan=FORBIDDEN) + TOUCHING  # noqa: E731
-    edge = bisect(distance, outside, inside) if not whole.all() else end
-    return xp.where(whole, end, xp.where(xp.isnan(edge), inside, edge))
+def _choose_point(condition: Value, a: Point, b: Point) -> Point:
+    return choose(condition, a[0], b[0]), choose(condition, a[1], b[1]), choose(condition, a[2], b[2])

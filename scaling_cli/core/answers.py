@@ -9,10 +9,10 @@ UNCERTAIN = ("flops", "params", "tokens", "tokens_per_param", "loss")  # what dr
 
 
 class Price(NamedTuple):
-    """What one demand costs: the loss and the training FLOPs of the plan without it, None where nothing else bounds it.
+    """What one demand costs: the loss and the training FLOPs of the plan without it; None where there is none.
 
     `loss_cost` is the loss above that; `flops_back` the training FLOPs that reach that loss with the demand kept, None
-    where none do.
+    where none do. Where nothing else bounds the compute, the loss is that of infinite compute, and both FLOPs are None.
     """
 
     demand: str

@@ -34,7 +34,10 @@ class Finding(NamedTuple):
 
 
 class Checked(NamedTuple):
-    """The result of a check: its findings, whether it passes, and the sums over all runs by name of quantity."""
+    """The result of a check: its findings, whether it passes, and the sums over all runs by name of quantity.
+
+    `plans` are the numbers of the runs: `run`, the name, and each quantity by name, None where it has no value.
+    """
 
     findings: tuple[Finding, ...]
     passed: bool
@@ -42,6 +45,7 @@ class Checked(NamedTuple):
     runs: int
     file: str = ""
     notes: tuple[str, ...] = ()
+    plans: tuple[Mapping[str, float | str | None], ...] = ()
 
 
 class Change(NamedTuple):

@@ -39,7 +39,7 @@ def plan_interval(plan: Plan, law: Law, known: Known, settings: Settings) -> Pla
     """
     names = [name for name in answers.UNCERTAIN if getattr(plan, name) is not None]
     ask: Ask = lambda draw, at: _DrawPlanner(draw, settings, plan).answer(at)  # noqa: E731
-    low, high, note = _interval(law, ask, check_knowns(known), names)
+    low, high, note = interval(law, ask, check_knowns(known), names)
     return plan._replace(low=low, high=high, notes=(*plan.notes, note))
 
 
@@ -47,7 +47,7 @@ def loss_interval(loss: Loss, law: Law, settings: Settings) -> Loss:
     """Return a loss with the interval of it and of its parts, and a note that says what it is; see `plan_interval`."""
     names = [name for name in losses.UNCERTAIN if getattr(loss, name) is not None]
     ask: Ask = lambda draw, at: predict_loss(draw, at["params"], at["tokens"], settings)  # noqa: E731
-    low, high, note = _interval(law, ask, check_counts({"params": loss.params, "tokens": loss.tokens}), names)
+    low, high, note = interval(law, ask, check_counts({"params": loss.params, "tokens": loss.tokens}), names)
     return loss._replace(low=low, high=high, notes=(*loss.notes, note))
 
 
@@ -86,7 +86,8 @@ class _DrawSurface(Surface):
         return self.found[1]
 
 
-def _interval(law: Law, ask: Ask, known: Known, names: Sequence[str]) -> Ends:
+def interval(law: Law, ask: Ask, known: Known, names: Sequence[str]) -> Ends:
+    """Return the ends of each named quantity over the draws of a law, and a note that says what they are."""
     draws = law.draws or Draws((), ())
     if any(is_array(value) for value in known.values()):
         return _of_arrays(law, draws, ask, known, names=names)

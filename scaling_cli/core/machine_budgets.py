@@ -9,11 +9,10 @@ from scaling_cli.errors import InputError
 
 _CHIP = r"(?P<chip>[A-Za-z][A-Za-z0-9 ._-]*?)"
 _SHARE = r"(?:@ *(?P<share>[0-9.]+) *(?P<percent>%?))?"
-_FLEET = re.compile(
-    rf"(?P<count>[0-9._]+[kKmM]?) *[xX*] *{_CHIP} +for +(?P<time>[0-9._]+) *(?P<unit>[A-Za-z]+) *{_SHARE}"
-)
-_HOURS = re.compile(rf"(?P<hours>[0-9._eE+]+ *[kKmMbB]?) +{_CHIP}[ -](?:gpu[ -]?)?hours? *{_SHARE}", re.IGNORECASE)
-_TELLS = re.compile(r"\bfor\b|@|hours?\b|^[0-9._]+[kKmM]? *[xX*] *[A-Za-z]")
+# as texts: re compiles and keeps them when they are first needed, which most plans never do
+_FLEET = rf"(?P<count>[0-9._]+[kKmM]?) *[xX*] *{_CHIP} +for +(?P<time>[0-9._]+) *(?P<unit>[A-Za-z]+) *{_SHARE}"
+_HOURS = rf"(?P<hours>[0-9._eE+]+ *[kKmMbB]?) +{_CHIP}[ -](?:gpu[ -]?)?hours? *{_SHARE}"
+_TELLS = r"\bfor\b|@|hours?\b|^[0-9._]+[kKmM]? *[xX*] *[A-Za-z]"
 # hours in a unit of time; a month or a year is no fixed number of hours, so it is not here
 HOURS = {"h": 1.0, "d": HOURS_PER_DAY, "w": 7.0 * HOURS_PER_DAY, "min": 1.0 / 60.0, "s": 1.0 / 3600.0}
 _WORDS = {
@@ -21,6 +20,7 @@ _WORDS = {
     "minute": "min", "minutes": "min", "mins": "min", "second": "s", "seconds": "s", "sec": "s",
 }  # fmt: skip
 EXPECTED = "expected compute: 1e22, '512xH100 for 30d @40%' or '30.84M H100-hours @40%'"
+MOST = 100  # characters
 
 
 class MachineBudget(NamedTuple):
@@ -38,10 +38,9 @@ def is_machine_budget(text: str) -> bool:
     >>> is_machine_budget("512xH100 for 30d"), is_machine_budget("3640 PF-days")
     (True, False)
     """
-    return len(text) <= MOST and bool(_TELLS.search(text)) and "flop" not in text.lower() and "pf" not in text.lower()
-
-
-MOST = 100  # characters
+    return (
+        len(text) <= MOST and bool(re.search(_TELLS, text)) and "flop" not in text.lower() and "pf" not in text.lower()
+    )
 
 
 def parse_machine_budget(text: str, name: str) -> MachineBudget:
@@ -57,7 +56,7 @@ def parse_machine_budget(text: str, name: str) -> MachineBudget:
     MachineBudget(chip='H100', gpu_hours=368640.0, gpus=512.0, mfu=0.4)
     """
     bare = " ".join(text.split())
-    fleet, hours = _FLEET.fullmatch(bare), _HOURS.fullmatch(bare)
+    fleet, hours = re.fullmatch(_FLEET, bare), re.fullmatch(_HOURS, bare, re.IGNORECASE)
     found = fleet or hours
     if found is None:
         raise InputError(f"{name} is {ascii(text[:MOST])}, which is no amount of compute", EXPECTED)
@@ -88,5 +87,5 @@ def _share(text: str | None, percent: bool, name: str) -> float | None:
     if text is None:
         return None
     value = parse_quantity(text, "number", f"{name}: the utilisation") / (100.0 if percent else 1.0)
-    check_utilisation(value)
+    check_utilisation(value, name)
     return value

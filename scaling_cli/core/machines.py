@@ -27,24 +27,25 @@ class Machine(NamedTuple):
         mfu: model FLOPs utilisation, against the dense peak.
         mfu_given: whether it was given; otherwise MFU_RANGE shows as an interval.
         gpus: how many; None where not given, and then there are no days.
-        price: dollars per accelerator-hour; None where not given, and then there are no dollars.
+        price: dollars per accelerator-hour; None where not given, and then there are no dollars. These three may be
+            arrays.
         price_note: where the price is from.
     """
 
     accelerator: Accelerator
     precision: str
-    mfu: float = MFU
+    mfu: Value = MFU
     mfu_given: bool = False
-    gpus: float | None = None
-    price: float | None = None
+    gpus: Value | None = None
+    price: Value | None = None
     price_note: str = ""
 
     @property
-    def flops_per_hour(self) -> float:
+    def flops_per_hour(self) -> Value:
         """Training FLOPs that one accelerator gets done in an hour."""
         return self.accelerator.peak(self.precision) * self.mfu * SECONDS_PER_HOUR
 
-    def per_flop(self, name: str) -> float | None:
+    def per_flop(self, name: str) -> Value | None:
         """Return how much of gpu_hours, days, dollars or energy_mwh one training FLOP takes; None where unknown."""
         hours = 1.0 / self.flops_per_hour
         if name == "gpu_hours":
@@ -65,9 +66,8 @@ class Machine(NamedTuple):
         card, said = self.accelerator, []
         peak = format_quantity(card.peak(self.precision) / 1e12, "number")
         how = "as given" if self.mfu_given else f"assumed; low and high are those of {MFU_RANGE[1]} and {MFU_RANGE[0]}"
-        said.append(
-            f"{card.name}: {peak} TFLOP/s dense in {self.precision}, at a utilisation (MFU) of {self.mfu:.4g}, {how}"
-        )
+        mfu = f"{self.mfu:.4g}, {how}" if isinstance(self.mfu, float) else "several values"
+        said.append(f"{card.name}: {peak} TFLOP/s dense in {self.precision}, at a utilisation (MFU) of {mfu}")
         if card.note:
             said.append(f"{card.name}: {card.note}")
         if card.verified.startswith("unverified"):
@@ -86,9 +86,9 @@ NEEDS = {"days": "--gpus", "dollars": "--price"}
 def machine(
     accelerator: Accelerator,
     *,
-    gpus: float | None = None,
-    mfu: float | None = None,
-    price: float | None = None,
+    gpus: Value | None = None,
+    mfu: Value | None = None,
+    price: Value | None = None,
     precision: str | None = None,
 ) -> Machine:
     """Return a machine, each of its numbers checked.
@@ -96,12 +96,14 @@ def machine(
     Raises: InputError for a count that is not whole, a utilisation outside 0 to 1, a price below zero, or a precision
         that the accelerator lacks.
     """
-    if gpus is not None and not (gpus >= 1.0 and gpus == math.floor(gpus) and math.isfinite(gpus)):
-        raise InputError(f"the number of accelerators is {gpus:g}", "expected a whole number, 1 or more: --gpus 512")
+    if gpus is not None and not _all((gpus >= 1.0) & (gpus % 1.0 == 0.0)):
+        raise InputError(
+            f"the number of accelerators is {_shown(gpus)}", "expected a whole number, 1 or more: --gpus 512"
+        )
     if mfu is not None:
         check_utilisation(mfu)
-    if price is not None and not 0.0 <= price < math.inf:
-        raise InputError(f"the price is {price:g}", "expected dollars per accelerator-hour, 0 or more: --price 2.50")
+    if price is not None:
+        check_price(price, "--price")
     if precision is None:
         precision = next(
             (name for name in USUAL_PRECISIONS if name in accelerator.flops_per_second), USUAL_PRECISIONS[0]
@@ -110,14 +112,30 @@ def machine(
     return Machine(accelerator, precision, MFU if mfu is None else mfu, mfu is not None, gpus, price)
 
 
-def check_utilisation(mfu: float) -> None:
+def check_price(price: Value, option: str) -> None:
+    """Raise InputError unless a price is finite and not below zero."""
+    if not _all((price >= 0.0) & (price < math.inf)):
+        expected = f"expected dollars per accelerator-hour, 0 or more: {option} 2.50"
+        raise InputError(f"the price ({option}) is {_shown(price)}", expected)
+
+
+def check_utilisation(mfu: Value, option: str = "--mfu") -> None:
     """Raise InputError unless a utilisation is above 0 and at most 1."""
-    if 1.0 < mfu <= 100.0:
+    if isinstance(mfu, float) and 2.0 <= mfu <= 100.0:
         raise InputError(
-            f"the utilisation (MFU) is {mfu:g}", f"expected a share up to 1: did you mean {mfu / 100.0:g}?"
+            f"{option}: the utilisation (MFU) is {mfu:g}", f"expected a share up to 1: did you mean {mfu / 100.0:g}?"
         )
-    if not 0.0 < mfu <= 1.0:
-        raise InputError(f"the utilisation (MFU) is {mfu:g}", "expected a share above 0 and up to 1: --mfu 0.4")
+    if not _all((mfu > 0.0) & (mfu <= 1.0)):
+        expected = "expected a share above 0 and up to 1: 0.4, or 40% in a budget told as a machine"
+        raise InputError(f"{option}: the utilisation (MFU) is {_shown(mfu)}", expected)
+
+
+def _all(condition: Value) -> bool:
+    return condition if isinstance(condition, bool) else bool(condition.all())
+
+
+def _shown(value: Value) -> str:
+    return f"{value:g}" if isinstance(value, float) else "an array with elements that it can not be"
 
 
 def cost(machine: Machine, name: str, flops: Value) -> Value:

@@ -18,13 +18,19 @@ def point(flops: Value, params: Value, tokens: Value, loss: Value) -> dict[str, 
     return {letter: value for letter, value in values.items() if value is not None}
 
 
-def range_notes(law: Law, relations: list[str], known: Mapping[str, Value]) -> tuple[str, ...]:
-    """Say by what factor an answer lies outside the experimented range of the relations it rests on."""
+def experimented(law: Law, relations: Iterable[str]) -> dict[str, tuple[float, float]]:
+    """Return the experimented range of the relations together, low and high by letter."""
     ranges: dict[str, tuple[float, float]] = {}
     for name in relations:
         for letter, (low, high) in law.relations[name].valid.items():
             old = ranges.get(letter, (low, high))
             ranges[letter] = (max(old[0], low), min(old[1], high))
+    return ranges
+
+
+def range_notes(law: Law, relations: list[str], known: Mapping[str, Value]) -> tuple[str, ...]:
+    """Say by what factor an answer lies outside the experimented range of the relations it rests on."""
+    ranges = experimented(law, relations)
     parts = []
     for letter, value in known.items():
         low, high = ranges.get(letter, (-math.inf, math.inf))

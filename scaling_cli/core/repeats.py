@@ -7,12 +7,12 @@ tokens; how many params unique tokens feed (U_N) comes from the law's own fronti
 import math
 from typing import NamedTuple
 
-from scaling_cli.core.duals import Value, exp, maximum, minimum, power
+from scaling_cli.core.balance import params_for_tokens
+from scaling_cli.core.duals import Value, exp, log, maximum, minimum, power, value_of
 from scaling_cli.core.frontier import Frontier
 from scaling_cli.core.laws import Law
 from scaling_cli.core.relations import Settings
 from scaling_cli.core.surface import Surface
-from scaling_cli.core.sweeps import is_array
 
 STEP = 2.0  # factor of tokens over which the frontier's slope is taken
 
@@ -47,22 +47,42 @@ class RepeatedSurface(Surface):
 
     def effective_tokens(self, tokens: Value) -> Value:
         """Return the unique tokens that are worth as much as the tokens seen."""
-        unique = minimum(self.unique_tokens, tokens)
-        repeats = maximum(tokens / unique - 1.0, 0.0)
-        return unique + unique * self.decay.tokens * (1.0 - exp(-repeats / self.decay.tokens))
+        unique = _lower(tokens, self.unique_tokens)
+        return tokens if unique is tokens else _worth(tokens, unique, self.decay.tokens)
 
     def effective_params(self, params: Value, tokens: Value) -> Value:
         """Return the params that are worth as much where tokens abound."""
-        unique = minimum(self.unique_tokens, tokens)
-        fed = minimum(self.fed * power(unique / self.unique_tokens, self.slope), params)
-        beyond = maximum(params / fed - 1.0, 0.0)
-        return fed + fed * self.decay.params * (1.0 - exp(-beyond / self.decay.params))
+        unique = _lower(tokens, self.unique_tokens)
+        all_fed = unique is self.unique_tokens
+        fed = self.fed if all_fed else self.fed * power(unique / self.unique_tokens, self.slope)
+        fed = _lower(params, fed)
+        return params if fed is params else _worth(params, fed, self.decay.params)
 
 
-def _fed_params(law: Law, settings: Settings, unique_tokens: Value) -> tuple[Value, float]:
+def _worth(size: Value, full: Value, decay: float) -> Value:
+    """Return the size at full worth that is worth as much as one of which only some is."""
+    beyond = size / full - 1.0
+    beyond = beyond if isinstance(value_of(beyond), float) else maximum(beyond, 0.0)
+    return full + full * decay * (1.0 - exp(-beyond / decay))
+
+
+def _lower(a: Value, b: Value) -> Value:
+    """Return the lower of two; of floats, even with slopes, the very one, which is faster than a new one."""
+    x, y = value_of(a), value_of(b)
+    if isinstance(x, float) and isinstance(y, float):
+        return a if x <= y else b
+    return minimum(a, b)
+
+
+def _fed_params(law: Law, settings: Settings, unique_tokens: Value) -> tuple[Value, Value]:
     """Return the params whose optimum is at the unique tokens, and how they grow with tokens (an exponent)."""
+    at, beyond = (_optimal_params(law, settings, tokens) for tokens in (unique_tokens, STEP * unique_tokens))
+    return at, log(beyond / at) / math.log(STEP)
+
+
+def _optimal_params(law: Law, settings: Settings, tokens: Value) -> Value:
+    """Return the params of the law's own frontier at tokens: as it states them, or else by its loss."""
     frontier = Frontier(Surface(law, settings))
-    at = frontier.split(frontier.flops_for_tokens(unique_tokens))[0]
-    typical = float(unique_tokens.flat[0]) if is_array(unique_tokens) else unique_tokens
-    near, far = (frontier.split(frontier.flops_for_tokens(tokens))[0] for tokens in (typical, typical * STEP))
-    return at, math.log(far / near) / math.log(STEP)
+    if frontier.states_split:
+        return frontier.split(frontier.flops_for_tokens(tokens))[0]
+    return params_for_tokens(frontier.surface, tokens)

@@ -1,5 +1,6 @@
 """`python -m scaling_cli.files` brings the JSON files under presets/ up to date with the presets."""
 
+from scaling_cli.files.budget_schema import write_schema
 from scaling_cli.files.catalogue import write_catalogue
 from scaling_cli.files.hardware import HARDWARE
 from scaling_cli.files.models import MODELS
@@ -7,3 +8,4 @@ from scaling_cli.files.models import MODELS
 write_catalogue()
 HARDWARE.write()
 MODELS.write()
+write_schema()

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from scaling_cli.core.hardware import BYTES_PER_GIB
 from scaling_cli.core.quantities import format_quantity
 from scaling_cli.report.report import Column, Row, Table
 
@@ -12,7 +13,7 @@ COSTS = [
     Column("days", "time", "ratio", "days"),
     Column("dollars", "cost", "count", "dollars"),
     Column("energy_mwh", "energy", "ratio", "MWh"),
-    Column("memory_bytes", "weights", "count", "bytes"),
+    Column("memory_bytes", "weights", "ratio", "GiB"),
     Column("unique_tokens", "unique tokens", "tokens", "count"),
     Column("epochs", "epochs", "ratio", "D / U"),
     Column("inference_tokens", "served", "tokens", "tokens"),
@@ -49,6 +50,8 @@ def _prices(row: Row) -> list[Row]:
 def _ranged(row: Row, column: Column) -> str:
     """Return a value, with its range where the utilisation is assumed."""
     value, low, high = (row.get(key) for key in (column.key, f"{column.key}_low", f"{column.key}_high"))
+    if column.key == "memory_bytes" and isinstance(value, float):
+        value /= BYTES_PER_GIB
     text = format_quantity(value if isinstance(value, float) else None, column.kind)
     if not isinstance(low, float) or not isinstance(high, float):
         return text

@@ -40,6 +40,11 @@ def test_the_default_question_needs_nothing_heavy_but_yaml() -> None:
     assert imported("plan", "--flops", "1e22", "--format", "json") & HEAVY <= {"yaml"}
 
 
+def test_a_plan_under_every_demand_needs_nothing_heavy() -> None:
+    demands = "--gpu h100 --gpus 1024 --max days=30 --unique-tokens 500B --inference-tokens 5T"
+    assert not imported("plan", *demands.split(), "--format", "json") & HEAVY
+
+
 @pytest.mark.parametrize(
     "argv",
     [

@@ -1,0 +1,53 @@
+"""`scaling diff`."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from scaling_cli.cli.checked_output import Format, check_format, finish
+
+if TYPE_CHECKING:
+    from scaling_cli.checks import Difference
+    from scaling_cli.report.report import Report
+
+HELP = """Show what changes between two training budgets: FLOPs, size, loss, days and dollars of each run and in sum.
+
+BASE and HEAD are budget files, or JSON that `scaling check` or `scaling diff` has saved; 'none' is a side that is not
+there. The exit code is 0, or 1 where HEAD breaks a rule named by --fail-on that BASE keeps.
+
+\b
+Example: scaling diff main.yaml scaling.yaml --fail-on "max dollars"
+"""
+FailOn = Annotated[
+    list[str],
+    typer.Option(
+        "--fail-on", metavar="RULE", help="A rule of HEAD ('max dollars'), or deny or warn for all; repeatable."
+    ),
+]
+
+
+def diff(
+    base: Annotated[str, typer.Argument(metavar="BASE", help="The budget before.")],
+    head: Annotated[str, typer.Argument(metavar="HEAD", help="The budget after.")],
+    fail_on: FailOn = [],  # noqa: B006  Typer copies it
+    format_: Format = "table",
+) -> None:
+    """Compare two budgets."""
+    from scaling_cli.checks import diff_files
+
+    check_format(format_)
+    found = diff_files(base, head, fail_on=fail_on)
+    finish(format_, lambda: _report(found), lambda: _face(found, format_), passed=not found.broken)
+
+
+def _report(found: "Difference") -> "Report":
+    from scaling_cli.report.checking import diff_report
+
+    return diff_report(found.changes, found.broken, found.plans)
+
+
+def _face(found: "Difference", fmt: str) -> str:
+    from scaling_cli.report.checking import diff_notes
+    from scaling_cli.report.faces import render_diff
+
+    return render_diff(found.changes, diff_notes(found.changes, found.broken), fmt)

@@ -1,0 +1,64 @@
+"""GitHub workflow commands: one line each, which the runner turns into an annotation.
+
+Escapes as in @actions/core, `command.ts`: %, CR and LF everywhere, : and , in properties too. GitHub shows at most 10
+errors, 10 warnings and 10 notices of one step, so notes share one notice.
+"""
+
+from collections.abc import Sequence
+
+from scaling_cli.core.findings import Change, Checked, Finding
+from scaling_cli.report.wording import (
+    change_line,
+    count,
+    place,
+    sentences,
+    severity,
+    shorten,
+    title,
+    totals_first,
+)
+
+MOST = 10  # of each level, in one step
+LINES = 20  # of one notice; ours
+
+_MESSAGE = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
+_PROPERTY = _MESSAGE | str.maketrans({":": "%3A", ",": "%2C"})
+
+
+def annotate_check(checked: Checked) -> str:
+    """Return an annotation for each finding, as many as GitHub shows, and one with the notes and what was cut."""
+    lines, cut = [], []
+    for level in ("error", "warning"):
+        found = [each for each in checked.findings if severity(each) == level]
+        lines += [_annotate(finding, checked) for finding in found[:MOST]]
+        if len(found) > MOST:
+            more = count(len(found) - MOST, f"more {level}")
+            cut.append(f"{more} not shown: GitHub shows {MOST} of one step; other formats list all")
+    return "".join([*lines, _notice("scaling check", [*cut, *checked.notes])])
+
+
+def annotate_diff(changes: Sequence[Change], notes: Sequence[str]) -> str:
+    """Return one annotation with the changes, those of the sum first."""
+    said = [change_line(change) for change in totals_first(changes)]
+    return _notice("scaling diff", [*said, *notes])
+
+
+def _annotate(finding: Finding, checked: Checked) -> str:
+    file, line = place(finding, checked)
+    properties = {"file": file, "line": str(line) if file and line else "", "title": title(finding)}
+    return _command(severity(finding), properties, sentences(finding))
+
+
+def _notice(title: str, said: Sequence[str]) -> str:
+    """Return a notice of some lines; nothing where there are none."""
+    if not said:
+        return ""
+    rest = [f"and {count(len(said) - LINES, 'more line')}"] if len(said) > LINES else []
+    return _command("notice", {"title": title}, [*said[:LINES], *rest])
+
+
+def _command(name: str, properties: dict[str, str], lines: Sequence[str]) -> str:
+    """Return one workflow command; an empty property is left out."""
+    given = [f"{key}={shorten(value).translate(_PROPERTY)}" for key, value in properties.items() if value]
+    message = "\n".join(shorten(line) for line in lines).translate(_MESSAGE)
+    return f"::{name} {','.join(given)}::{message}\n"
