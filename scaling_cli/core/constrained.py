@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from scaling_cli.core.allowed import choose, least_allowed, root
+from scaling_cli.core.allowed import choose, every, least_allowed, no, root
 from scaling_cli.core.balance import Cost, params_for_tokens, pull, tokens_for_params
 from scaling_cli.core.clashes import check_spent, refuse_broken, refuse_empty
 from scaling_cli.core.demands import KINDS, Demands
@@ -94,7 +94,7 @@ class Constrained:
         if not is_array(x) and math.isnan(x):
             refuse_empty(region, run, (low, high))
         params = self._within(region, x, (low, high))
-        return Run(params, region.spent(params))
+        return self.checked(Run(params, region.spent(params)), demands)
 
     def cheapest(
         self, loss: Value, demands: Demands, *, training_only: bool = False, start: Value | None = None
@@ -127,7 +127,7 @@ class Constrained:
         if not is_array(x) and math.isnan(x):
             refuse_empty(region, run, (low, high), f"a loss of {target:.6g}")
         params = self._clamped(region, x)
-        return Run(params, run(log(params)).tokens)
+        return self.checked(Run(params, run(log(params)).tokens), demands)
 
     def _fewest(self, isoloss: Isoloss) -> Value:
         """Return the fewest params that reach a loss; NaN for elements that nothing reaches.
@@ -149,18 +149,25 @@ class Constrained:
         Training may take more than the budget. Where the limits leave no such run they stay hard and the loss gives
         way: the run of least loss within them.
         """
+        region = Region(self.surface(demands), demands)
+        too_much = flops > region.budget
         try:
             trained = self.best(flops, demands.training_only)
-            like = self.cheapest(self.loss(trained, demands), demands, start=trained.params)
         except (InputError, NoAnswer):
-            if not Region(self.surface(demands), demands).bounds_compute:
+            if not every(too_much):
                 raise
             return self.best(None, demands)
-        if not is_array(like.params) or not (like.params != like.params).any():
+        try:
+            like = self.cheapest(self.loss(trained, demands), demands, start=trained.params)
+        except NoAnswer:
+            if not region.bounds_compute:
+                raise
+            return self.best(None, demands)
+        gives_way = (like.params != like.params) & (too_much | (trained.params == trained.params))
+        if not region.bounds_compute or every(no(gives_way)):
             return like
-        if not Region(self.surface(demands), demands).bounds_compute:
-            return like
-        return _or_else(like, self.best(None, demands))
+        within = self.best(None, demands)
+        return Run(*(choose(gives_way, a, b) for a, b in zip(within, like, strict=True)))
 
     def for_life(self, demands: Demands) -> Run:
         """Return the run of least lifetime cost, where limits bound the compute.

@@ -78,7 +78,7 @@ def _solve(curve: Callable[[Dual], Value], floor: Value, loss: Value, start: Val
         low, high = choose(short, y, low), choose(no(short), y, high)
         above = value - floor
         told = (above > ROUNDING * loss) & (slope < 0.0)  # else there is no telling how far beyond
-        step = log((loss - floor) / maximum(above, TINY)) * above / choose(told, slope, math.nan)
+        step = log(maximum((loss - floor) / maximum(above, TINY), TINY)) * above / choose(told, slope, math.nan)
         settled = abs(step) <= PRECISE
         near = y + minimum(maximum(step, -FARTHEST), FARTHEST)
         y = choose(settled | ((near > low) & (near < high)), near, 0.5 * (low + high))
