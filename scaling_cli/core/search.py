@@ -62,25 +62,25 @@ def find_bracket(
     while left > lowest or right < highest:
         before, left = left, max(lowest, left - step)
         was, at_left = at_left, function(left)
-        left, at_left = _edge(function, (before, was), (left, at_left))
+        if math.isnan(at_left) and not math.isnan(was):
+            left, at_left = _edge(function, (before, was), left)
+            lowest = left  # there is nothing beyond
         if _crosses(was, at_left):
             return left, before
         before, right = right, min(highest, right + step)
         was, at_right = at_right, function(right)
-        right, at_right = _edge(function, (before, was), (right, at_right))
+        if math.isnan(at_right) and not math.isnan(was):
+            right, at_right = _edge(function, (before, was), right)
+            highest = right
         if _crosses(was, at_right):
             return before, right
         step *= 2.0
     return None
 
 
-def _edge(
-    function: Callable[[float], float], inside: tuple[float, float], outside: tuple[float, float]
-) -> tuple[float, float]:
-    """Return (x, function(x)) outside, or the last place before it where the function exists."""
-    if math.isnan(inside[1]) or not math.isnan(outside[1]):
-        return outside
-    (good, value), bad = inside, outside[0]
+def _edge(function: Callable[[float], float], inside: tuple[float, float], outside: float) -> tuple[float, float]:
+    """Return the last (x, function(x)) from inside towards outside, where the function does not exist."""
+    (good, value), bad = inside, outside
     for _ in range(EDGE_HALVINGS):
         middle = 0.5 * (good + bad)
         there = function(middle)

@@ -190,3 +190,15 @@ def test_an_infinite_slope_at_the_edge_of_a_plateau(edge: float) -> None:
     """sqrt(max(x - edge, 0)) has no derivative where the scan may well stand."""
     found = find_minimum(lambda x: duals.exp(-x) + 1.0 + duals.sqrt(duals.maximum(x - edge, 0.0)), -10.0, 38.0)
     assert found == pytest.approx(edge, abs=1e-6)
+
+
+def test_a_bracket_is_not_sought_for_ever_where_the_function_ends() -> None:
+    """It exists between 1 and 5 alone and never changes sign."""
+    asked: list[float] = []
+
+    def positive_inside(x: float) -> float:
+        asked.append(x)
+        assert len(asked) < 1000
+        return 1.0 if 1.0 <= x <= 5.0 else math.nan
+
+    assert find_bracket(positive_inside, 3.0, lowest=-100.0, highest=100.0) is None
