@@ -27,16 +27,13 @@ Model = Annotated[
         "--model", metavar="NAME", autocompletion=complete_models, help="A known model, or its YAML file: gpt-3."
     ),
 ]
-Config = Annotated[
-    str | None, typer.Option("--config", metavar="FILE", help="Count N from a config.json of Hugging Face.")
-]
 
 
 def diagnose(
     params: options.Params = None,
     tokens: options.Tokens = None,
     model: Model = None,
-    config: Config = None,
+    config: options.Config = None,
     law: options.Laws = [options.DEFAULT_LAW],  # noqa: B006  Typer copies it
     set_: options.Set = [],  # noqa: B006
     strict: options.Strict = False,

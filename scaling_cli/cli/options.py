@@ -36,6 +36,9 @@ Laws = Annotated[
         "--law", "-l", metavar="LAW", autocompletion=complete_laws, help="Id, alias or YAML file; repeatable; 'all'."
     ),
 ]
+Config = Annotated[
+    str | None, typer.Option("--config", metavar="FILE", help="Count N from a config.json of Hugging Face.")
+]
 Set = Annotated[
     list[str],
     typer.Option(

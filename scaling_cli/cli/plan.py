@@ -6,6 +6,7 @@ from scaling_cli.cli.output import check_format, refuse_outside, show
 from scaling_cli.cli.progress import Progress
 from scaling_cli.core.answers import Plan
 from scaling_cli.core.laws import Law
+from scaling_cli.errors import InputError
 
 HELP = """Split a compute budget into params and tokens, or solve for whatever is missing.
 
@@ -26,6 +27,7 @@ def plan(
     set_: options.Set = [],  # noqa: B006
     most: machines.Max = [],  # noqa: B006
     least: machines.Min = [],  # noqa: B006
+    config: options.Config = None,
     active_params: machines.ActiveParams = None,
     unique_tokens: machines.UniqueTokens = None,
     inference_tokens: machines.InferenceTokens = None,
@@ -53,8 +55,12 @@ def plan(
         inference_mfu=inference_mfu, inference_price=inference_price,
     )  # fmt: skip
     known = {"flops": flops, "params": params, "tokens": tokens, "loss": loss}
+    notes: tuple[str, ...] = ()
+    if config is not None:
+        known["params"], notes = _counted(config, laws, {"--params": params, "--active-params": active_params})
     with Progress("planning"):
         plans = _plans(laws, *machines.with_active(laws, known, options.settings(set_), active_params), budget)
+    plans = [plan._replace(notes=(*notes, *plan.notes)) for plan in plans]
     if strict:
         refuse_outside(plans)
     show(plan_report(plans, laws), format_)
@@ -70,3 +76,27 @@ def _plans(
     from scaling_cli.budgets import plan_budget
 
     return plan_budget(laws, texts, settings, budget)
+
+
+def _counted(path: str, laws: list[Law], others: dict[str, str | None]) -> tuple[str, tuple[str, ...]]:
+    """Return N of a config.json as the laws count it, and what to say of it.
+
+    Raises: InputError when N is given otherwise too, or when the laws count differently.
+    """
+    from scaling_cli.core.architectures import count
+    from scaling_cli.core.diagnosis import params_by_kind
+    from scaling_cli.core.quantities import format_quantity
+    from scaling_cli.files.configs import read_config
+
+    for option, text in others.items():
+        if text is not None:
+            raise InputError(f"--config and {option} are both given", "each says how many params: leave out one")
+    config = read_config(path)
+    kinds = params_by_kind(count(config.shape))
+    found = {law.params_kind: kinds.get(law.params_kind, kinds["total"]) for law in laws}
+    if len(set(found.values())) > 1:
+        counted = "; ".join(f"{kind}: {format_quantity(value, 'params')}" for kind, value in found.items())
+        raise InputError(f"the laws count the params of {path} differently: {counted}", "ask one law at a time")
+    ((kind, value), *_) = found.items()
+    said = f"{path}: {format_quantity(value, 'params')} params ({kind or 'total'}), counted from the file"
+    return repr(value), (said, *(f"{path}: {note}" for note in config.notes))

@@ -155,6 +155,15 @@ def _about(model: KnownModel, tokens: float) -> Iterator[str]:
             yield f"{model.name}: {shown} FLOPs are published, {ratio:.3g}x 6ND; a law is asked by its own count of C"
 
 
+def params_by_kind(counts: Counts) -> dict[str, float]:
+    """Return N of a counted architecture by what laws count; of a mixture of experts, what a token passes through."""
+    active = float(counts.params_active)
+    tables = float(counts.params_total - counts.params_non_embedding)
+    return {
+        "total": active, "active": active, "non_embedding": active - tables, WITH_EXPERTS: float(counts.params_total),
+    }  # fmt: skip
+
+
 def counted_subject(name: str, counts: Counts, tokens: float, notes: Sequence[str] = ()) -> Subject:
     """Return a counted architecture as a subject: of a mixture of experts, N is the active params.
 
@@ -164,12 +173,7 @@ def counted_subject(name: str, counts: Counts, tokens: float, notes: Sequence[st
         tokens: D.
         notes: what its file leaves open.
     """
-    active = float(counts.params_active)
-    tables = float(counts.params_total - counts.params_non_embedding)
-    by_kind = {
-        "total": active, "active": active, "non_embedding": active - tables,
-        WITH_EXPERTS: float(counts.params_total),
-    }  # fmt: skip
+    active, by_kind = float(counts.params_active), params_by_kind(counts)
     said = [f"{name}: {note}" for note in notes]
     if counts.params_active < counts.params_total:
         said.append(f"{name}: a mixture of experts: N is what a token passes through, for a law of dense models too")

@@ -256,3 +256,20 @@ def test_infinite_numbers_never_reach_json(ask: Ask) -> None:
     assert all(
         value is None or math.isfinite(value) for value in plan["prices"][0].values() if not isinstance(value, str)
     )
+
+
+def test_params_counted_from_a_config(ask: Ask, tmp_path: Path) -> None:
+    """Llama 2 7B has 6,738,415,616 params (the reference implementation's count)."""
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({
+        "model_type": "llama", "hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32,
+        "num_attention_heads": 32, "vocab_size": 32000, "max_position_embeddings": 4096,
+    }))  # fmt: skip
+    code, out, _ = ask("--config", str(config), "--tokens", "2T", "-f", "json")
+    (found,) = json.loads(out)["rows"]
+    assert (code, found["params"], found["tokens"]) == (0, 6738415616.0, 2e12)
+    assert "counted from the file" in found["notes"][0]
+    code, _, err = ask("--config", str(config), "--params", "7B")
+    assert (code, "--config and --params" in err) == (2, True)
+    code, _, err = ask("--config", str(config), "--tokens", "2T", "--law", "chinchilla", "--law", "kaplan")
+    assert (code, "differently" in err) == (2, True)

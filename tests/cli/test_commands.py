@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -51,7 +51,14 @@ relations:
 """
 
 
-Ran = Any  # code, out and err: see conftest
+class Ran(NamedTuple):
+    """What a process left; what `ask` runs in this one leaves the same."""
+
+    code: int
+    out: str
+    err: str
+
+
 Ask = Callable[..., Ran]
 
 
