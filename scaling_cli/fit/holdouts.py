@@ -46,6 +46,11 @@ class HoldOut(NamedTuple):
     ratio: float = np.nan
 
     @property
+    def is_few(self) -> bool:
+        """Whether the scales are too few to see how the law goes on: a point estimate."""
+        return 0 < self.scales < FEWEST_SCALES
+
+    @property
     def is_known(self) -> bool:
         """Whether the runs can say how the law goes on beyond them."""
         return self.freedom > 0 and self.cuts > 0
@@ -56,21 +61,28 @@ class HoldOut(NamedTuple):
         return max(1.0, self.ratio * float(stdtrit(self.freedom, share) / stdtrit(freedom, share)))
 
 
+def scales(fit: Fit) -> HoldOut:
+    """Return how many scales the runs of a fit have, with nothing held out."""
+    numbers, kind = scales_of(fit.sample)
+    return HoldOut(int(numbers.max()) + 1 if numbers.size else 0, kind)
+
+
 def hold_out(fit: Fit) -> HoldOut:
     """Return how a fit does on its own largest runs when they are held out."""
-    numbers, kind = scales_of(fit.sample)
-    count = int(numbers.max()) + 1 if numbers.size else 0
-    if count < FEWEST_SCALES:
-        return HoldOut(count, kind)
+    held = scales(fit)
+    if held.scales < FEWEST_SCALES:
+        return held
+    numbers, _ = scales_of(fit.sample)
+    count = held.scales
     first = max(FEWEST_SCALES - 1, count // 2)
     ratios = list(_ratios(fit, numbers, range(first, count)))
     if not ratios and fit.sample.flops is not None:  # too few sizes without the largest: hold out by compute instead
         steps = _clusters(fit.sample.flops)
         ratios = list(_ratios(fit, steps, range(int(steps.max() + 1) // 2, int(steps.max()) + 1)))
     if not ratios:
-        return HoldOut(count, kind)
+        return held._replace(freedom=count - first)
     pooled = float(np.mean(np.concatenate(ratios)))
-    return HoldOut(count, kind, len(ratios), count - first, max(1.0, pooled**0.5))
+    return HoldOut(count, held.kind, len(ratios), count - first, max(1.0, pooled**0.5))
 
 
 def scales_of(sample: Sample) -> tuple[Array, str]:
@@ -110,8 +122,8 @@ def _ratios(fit: Fit, numbers: Array, firsts: range) -> Iterator[Array]:
         observed = np.log(larger.target) if problem.log else larger.target
         errors = problem.on(larger.data).residuals(point.inner[None])[0] - observed
         squares = errors**2 / new_run_variance(problem, point, fit.objective, smaller.weights, larger.data)
-        scales = numbers[~seen]
-        yield np.array([squares[scales == scale].mean() for scale in np.unique(scales)])
+        later = numbers[~seen]
+        yield np.array([squares[later == scale].mean() for scale in np.unique(later)])
 
 
 def new_run_variance(

@@ -6,7 +6,7 @@ from scaling_cli.core.compute import training_flops
 from scaling_cli.core.laws import QUANTITIES, Law
 from scaling_cli.fit.fits import Options, fit_form
 from scaling_cli.fit.forms import Form
-from scaling_cli.fit.holdouts import HoldOut, hold_out
+from scaling_cli.fit.holdouts import hold_out, scales
 from scaling_cli.fit.objectives import objective
 from scaling_cli.fit.predictions import Answer, exponents, predict
 from scaling_cli.fit.samples import Sample
@@ -28,7 +28,7 @@ def fit_runs(request: Request, *, progress: Callable[[int], None] | None = None)
     runs, sample = read_sample(request, form)
     fit = fit_form(form, sample, Options(aim, request.draws, request.bootstrap, request.seed, progress))
     fit = fit._replace(law=_described(fit.law, form, sample))
-    held = hold_out(fit) if request.at else HoldOut()
+    held = hold_out(fit) if request.at else scales(fit)
     has_split = {"N", "D"} <= sample.data.keys() and form.relation == "loss"
     return Answer(
         fit, fit.law, runs,

@@ -102,9 +102,9 @@ def _predictions(answer: "Answer | FrontierAnswer") -> list[Row]:
 
 def _held_note(answer: "Answer | FrontierAnswer") -> list[str]:
     """Say what the interval of a new run is made of."""
-    if not answer.predictions:
-        return []
     held = answer.held
+    if not answer.predictions and not held.is_few:
+        return []
     words = f"{held.scales} {held.kind}{'' if held.scales == 1 else 's'}"
     if not held.is_known:
         why = f"the runs have {words}" if held.scales else "they have neither sizes nor budgets"

@@ -305,3 +305,16 @@ def test_a_saved_fit_is_a_law_with_intervals(
     assert row["law"] == "mine"
     assert row["params_low"] < row["params"] < row["params_high"]
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_two_budgets_are_called_a_point_estimate(ask: Ask, tmp_path: Path) -> None:
+    rows = [(n, c / (6 * n)) for c in (1e18, 1e20) for n in (3e7, 1e8, 3e8, 1e9)]
+    losses = [1.8 + 480 / n**0.35 + 2000 / d**0.36 + 1e-3 * (i % 3) for i, (n, d) in enumerate(rows)]
+    path = tmp_path / "runs.csv"
+    lines = [f"{n},{d},{loss}" for (n, d), loss in zip(rows, losses, strict=True)]
+    path.write_text("\n".join(["params,tokens,loss", *lines]))
+    for more in ((), ("--at", "1e22")):
+        ran = ask(str(path), *FEW, *more)
+        assert ran.code == 0, ran.err
+        assert ran.out.count("a point estimate: the runs have 2 budgets") == 1
+    assert parsed(ask(str(path), *FEW, "--at", "1e22", "-f", "json"))["predictions"][0]["new_loss_low"] is None
