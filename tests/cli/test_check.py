@@ -204,6 +204,7 @@ def number_or_text(cell: str) -> float | str:
         return cell
 
 
+ENDINGS = {"markdown": "md", "github": "annotations.txt", "junit": "xml", "sarif": "sarif"}
 GOLDEN = {"check": (EXAMPLE,), "diff": ("examples/scaling-before.yaml", EXAMPLE)}
 
 
@@ -219,6 +220,16 @@ def test_the_outputs_that_ship(ask: Ask, command: str, monkeypatch: pytest.Monke
         [list(map(number_or_text, row)) for row in csv.reader(io.StringIO(text))] for text in (made["csv"], kept["csv"])
     ]
     assert close(*tables)
+
+
+@pytest.mark.parametrize("command", GOLDEN)
+@pytest.mark.parametrize(("fmt", "ending"), list(ENDINGS.items()))
+def test_the_faces_that_ship(ask: Ask, command: str, fmt: str, ending: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`scaling check examples/scaling.yaml -f sarif > examples/outputs/check.sarif`, and so on."""
+    monkeypatch.chdir(ROOT)
+    made = ask(command, *GOLDEN[command], "-f", fmt).out
+    kept = (OUTPUTS / f"{command}.{ending}").read_text(encoding="utf-8")
+    assert close(json.loads(made), json.loads(kept)) if fmt == "sarif" else made == kept
 
 
 def test_the_rows_of_csv_are_those_of_json(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
