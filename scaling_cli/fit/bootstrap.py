@@ -23,6 +23,7 @@ DAMPING = 0.1  # of the first step, and at least after a step that failed; 1 is 
 FLATTEST = 1e-7  # of the steepest axis: flatter ones are not stretched further
 CLOSE = 1e-3  # of the way from the fit to a refit that may be left
 STUCK = 1e-3  # relative gradient of a refit that has not arrived
+EDGY = 2  # runs inside the threshold per coefficient, below which refits get stuck at edges
 PATIENT = 20  # steps at each threshold for those
 
 
@@ -73,6 +74,9 @@ def bootstrap(
             progress(count)
         return found
 
+    inside = int((np.abs(fit.residuals) <= thresholds[-1]).sum())  # these runs alone curve the objective
+    is_edgy = inside < EDGY * len(fit.inner)
+
     def few(rng: np.random.Generator, count: int) -> Array:
         mine, counts = problem, weights
         if method == "pairs":
@@ -84,9 +88,8 @@ def bootstrap(
             for delta in thresholds:
                 found = descend(mine, Cost(objective, counts, delta), inner, search)
                 inner = found.inner
-            return _freed(
-                found, mine, Cost(objective, counts, thresholds[-1]), search, wide=objective.thresholds(spread)
-            )
+            last = Cost(objective, counts, thresholds[-1])
+            return _freed(found, mine, last, search, wide=objective.thresholds(spread)) if is_edgy else inner
 
     with ThreadPoolExecutor(max_workers=2) as pool:
         return np.vstack(list(pool.map(refit, range(len(blocks)))))
