@@ -23,7 +23,9 @@ QUESTIONS = (
     "plan --flops 1e22 --law all --format json",
     "plan --gpu h100 --gpus 1024 --max days=30 --unique-tokens 500B --inference-tokens 5T --format json",
     "laws",
+    "check -",
 )
+BUDGET = b"runs: {a: {params: 7B, tokens: 140B}}\npolicy: {each: {deny: {max: {flops: 1e22}}}}\n"  # a file with one run
 COMMANDS = {
     FLOOR: [sys.executable, "-I", "-c", "pass"],
     **{f"scaling {text}": [sys.executable, "-m", "scaling_cli", *text.split()] for text in QUESTIONS},
@@ -31,7 +33,8 @@ COMMANDS = {
 TARGETS = {
     "scaling plan --flops 1e22 --format json": 9.0,
     "scaling plan --flops 1e22": 16.0,
-    f"scaling {QUESTIONS[-2]}": 12.0,
+    f"scaling {QUESTIONS[4]}": 12.0,
+    "scaling check -": 11.0,
 }
 
 
@@ -41,7 +44,7 @@ def measure(rounds: int) -> dict[str, list[float]]:
     for _ in range(rounds):
         for name, command in COMMANDS.items():
             start = time.perf_counter()
-            subprocess.run(command, stdout=subprocess.DEVNULL, check=True, cwd=os.path.expanduser("~"))
+            subprocess.run(command, input=BUDGET, stdout=subprocess.DEVNULL, check=True, cwd=os.path.expanduser("~"))
             seconds[name].append(time.perf_counter() - start)
     return seconds
 

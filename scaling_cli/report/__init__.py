@@ -1,1 +1,1 @@
-"""How answers look: values in, strings out. Computes no science; `table` alone imports rich."""
+"""How answers look: values in, strings out. Computes no science; `table` alone imports rich, for widths and colours."""
