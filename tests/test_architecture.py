@@ -1,6 +1,7 @@
 """The layers of the package, by what each file imports: nothing is run, nothing can be forgotten."""
 
 import ast
+import re
 import sys
 from functools import cache
 from pathlib import Path
@@ -190,3 +191,9 @@ def test_the_face() -> None:
     shown = {name for name in vars(scaling_cli) if not name.startswith("_")}
     assert shown - set(sys.modules) - {name.split(".")[1] for name in FILES if "." in name} == set(scaling_cli.__all__)
     assert (PACKAGE / "py.typed").exists()
+
+
+def test_the_map_of_the_package_names_what_is_there() -> None:
+    words = re.findall(r"`([a-z_]+)`", (PACKAGE / "README.md").read_text(encoding="utf-8"))
+    assert len(words) > 30
+    assert set(words) <= {name.rpartition(".")[2] for name in FILES}
