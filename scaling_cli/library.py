@@ -1,12 +1,13 @@
 """The library: each function answers what the command of the same name answers, on numbers, text or numpy arrays."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from scaling_cli.core.answers import Plan
 from scaling_cli.core.comparisons import Rung, climb, loss_by_law, plan_law
 from scaling_cli.core.duals import Value
 from scaling_cli.core.figures import Verdict, check_figure
+from scaling_cli.core.knowns import number
 from scaling_cli.core.laws import Law
 from scaling_cli.core.losses import Loss
 from scaling_cli.core.machine_budgets import is_machine_budget
@@ -23,6 +24,7 @@ BUDGET = (
     "gpu", "gpus", "precision", "mfu", "mfu_from", "price", "most", "least", "unique_tokens", "inference_tokens",
     "serve_precision", "inference_mfu", "inference_price",
 )  # fmt: skip
+LIMITS, NAMES = ("most", "least"), ("gpu", "precision", "mfu_from", "serve_precision")  # of BUDGET: not numbers
 
 
 def plan(
@@ -49,16 +51,19 @@ def plan(
     >>> plan("chinchilla", gpu="h100", gpus=1, mfu=0.5, most={"gpu_hours": 10}).gpu_hours
     10.0
     """
-    chosen = _law(law)
+    chosen, settings = _law(law), _settings(settings)
     known: dict[str, Any] = {}
     budget: dict[str, Any] = {}
     active = asked.pop("active_params", None)
     if active is not None:
-        asked, settings = _with_active(chosen, asked, settings or {}, active)
+        asked, settings = _with_active(chosen, asked, settings, active)
     for name, value in asked.items():
-        (budget if name in BUDGET else known)[name] = value
+        if name not in BUDGET:
+            known[name] = value
+        elif value is not None:
+            budget[name] = _of_budget(name, value)
     if not budget and not (isinstance(flops := known.get("flops"), str) and is_machine_budget(flops)):
-        return plan_law(chosen, {name: _number(value, name) for name, value in known.items()}, settings or {})
+        return plan_law(chosen, {name: _number(value, name) for name, value in known.items()}, settings)
     from scaling_cli.budgets import plan_budget  # most look-ups have no budget
 
     return plan_budget([chosen], known, settings or {}, budget)[0]
@@ -71,7 +76,8 @@ def _with_active(
 
     if "params" in asked:
         raise InputError("params and active_params are both given", "give one of them: the law says the other")
-    params, settings = params_of_active([law], _number(active, "params"), settings)
+    active = number("active_params", _number(active, "params"))
+    params, settings = params_of_active([law], active, settings)
     return {**asked, "params": params}, settings
 
 
@@ -89,7 +95,7 @@ def predict_loss(
     >>> round(predict_loss("hoffmann-2022-approach-3-rounded", params="70B", tokens="1.4T").loss, 4)
     1.9366
     """
-    return loss_by_law(_law(law), _number(params, "params"), _number(tokens, "tokens"), settings or {})
+    return loss_by_law(_law(law), _number(params, "params"), _number(tokens, "tokens"), _settings(settings))
 
 
 def compare(
@@ -104,9 +110,9 @@ def compare(
         settings: values of variables of some of the laws.
     """
     chosen: Sequence[Law] = (
-        load_all() if laws == "all" else [_law(law) for law in ([laws] if isinstance(laws, str | Law) else laws)]
+        load_all() if laws == "all" else [_law(law) for law in (laws if _is_several(laws) else [laws])]
     )
-    return climb(chosen, _number(flops, "flops"), decades, settings or {})
+    return climb(chosen, _number(flops, "flops"), decades, _settings(settings))
 
 
 def diagnose(
@@ -125,7 +131,8 @@ def diagnose(
     """
     from scaling_cli.core.diagnosis import Subject, diagnose_law  # other questions need no models and machines
 
-    return diagnose_law(_law(law), Subject("", _number(params, "params"), _number(tokens, "tokens")), settings or {})
+    subject = Subject("", _number(params, "params"), _number(tokens, "tokens"))
+    return diagnose_law(_law(law), subject, _settings(settings))
 
 
 def check_law(law: Law | str) -> list[Verdict]:
@@ -134,8 +141,29 @@ def check_law(law: Law | str) -> list[Verdict]:
     return [check_figure(chosen, figure) for figure in chosen.figures]
 
 
-def _law(law: Law | str) -> Law:
-    return load_law(law) if isinstance(law, str) else law
+def _law(law: object) -> Law:
+    if isinstance(law, Law):
+        return law
+    if isinstance(law, str):
+        return load_law(law)
+    raise InputError(f"the law is {law!r:.40}", "expected a Law, or the name of one: 'chinchilla', 'mine.yaml'")
+
+
+def _is_several(laws: object) -> TypeGuard[Iterable[object]]:
+    return isinstance(laws, Iterable) and not isinstance(laws, str | Law)
+
+
+def _settings(settings: object) -> Settings:
+    if settings is None or isinstance(settings, Mapping):
+        return settings or {}
+    raise InputError(f"settings is {settings!r:.40}", "expected values by the name of a variable: {'U': 1e11}")
+
+
+def _of_budget(name: str, value: object) -> object:
+    kind, example = (Mapping, "limits by name: {'days': 30}") if name in LIMITS else (str, "a name: 'h100'")
+    if name in (*LIMITS, *NAMES) and not isinstance(value, kind):
+        raise InputError(f"{name} is {value!r:.40}", f"expected {example}")
+    return value
 
 
 def _number(value: Quantity, name: str) -> Value:

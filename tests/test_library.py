@@ -207,6 +207,13 @@ def test_text_beside_an_array() -> None:
 # errors
 
 
+WRONG: list[Any] = [None, 3, [], b"chinchilla"]  # things that are no law
+
+
+def ask_any(**asked: Any) -> object:
+    return scaling_cli.plan("chinchilla", flops=1e21, **asked)
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
@@ -240,6 +247,17 @@ def test_text_beside_an_array() -> None:
         (lambda: scaling_cli.compare("chinchilla", flops=1e21, settings={"x": 1.0}), InputError, "has a variable x"),
         (lambda: scaling_cli.check_law("nobody-2099"), InputError, "no law has the preset name"),
         (lambda: scaling_cli.load_law(""), InputError, "no law has the preset name ''"),
+        *((lambda it=it: scaling_cli.plan(it, flops=1e21), InputError, f"the law is {it!r}") for it in WRONG),
+        *((lambda it=it: scaling_cli.compare(it, flops=1e21), InputError, "the law is ") for it in (None, 3, [None])),
+        (lambda: scaling_cli.predict_loss(None, params=1e9, tokens=1e9), InputError, "the law is None"),
+        (lambda: scaling_cli.diagnose(None, params=1e9, tokens=1e9), InputError, "the law is None"),
+        (lambda: scaling_cli.check_law(None), InputError, "the law is None"),
+        (lambda: scaling_cli.plan("chinchilla", flops=None), InputError, "flops is None"),
+        (lambda: scaling_cli.compare("chinchilla", flops=None), InputError, "flops is None"),
+        *((lambda it=it: ask_any(settings=it), InputError, f"settings is {it!r}") for it in (3, "U", ["U"])),
+        (lambda: ask_any(most=3), InputError, "most is 3"),
+        (lambda: ask_any(gpu=3), InputError, "gpu is 3"),
+        (lambda: ask_any(active_params=[1e9]), InputError, "active_params is [1000000000.0]"),
         (lambda: scaling_cli.load_law("../laws/brown-2020"), FileError, "no such file"),
     ],
 )

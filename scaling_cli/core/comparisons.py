@@ -91,6 +91,7 @@ def climb(laws: Sequence[Law], flops: float, decades: int, settings: Settings) -
         raise InputError("no law is given to compare", "name one, or all")
     if not (isinstance(decades, int) and 0 <= decades <= MOST_DECADES):
         raise InputError(f"decades is {decades}", f"expected a whole number from 0 to {MOST_DECADES}")
+    flops = check_knowns({"flops": flops})["flops"]
     rungs: list[Rung] = []
     errors: list[ScalingError] = []
     for law, mine in zip(laws, _settings_by_law(laws, settings), strict=True):

@@ -7,6 +7,7 @@ Arrays are whatever library made them: their functions are found through their o
 import math
 import sys
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 Value = Any  # float, an array, or a Dual of either
@@ -68,7 +69,10 @@ def power(base: Value, exponent: Value) -> Value:
     if isinstance(base, Dual):
         if isinstance(exponent, Dual):
             return exp(exponent * log(base))
-        result = power(base.value, exponent)
+        x = base.value
+        if isinstance(x, float) and x > 0.0 and isinstance(exponent, float):  # as below, and most are such
+            return Dual(math.pow(x, exponent), exponent * math.pow(x, exponent - 1.0) * base.slope)
+        result = power(x, exponent)
         if isinstance(exponent, float) and 0.0 < exponent < 1.0:  # infinite at zero: 0 * inf must stay 0
             return Dual(result, _product(lambda: exponent * power(base.value, exponent - 1.0), base.slope))
         return Dual(result, exponent * power(base.value, exponent - 1.0) * base.slope)
@@ -144,34 +148,40 @@ def only_where(condition: Value, value: Value) -> Value:
     return library_of(condition).where(condition, value, math.nan)
 
 
-def _parts(x: Value) -> tuple[Value, Value]:
-    return (x.value, x.slope) if isinstance(x, Dual) else (x, 0.0)
-
-
 def _smaller(a: Value, b: Value) -> Value:
     if isinstance(a, float) and isinstance(b, float):
         return a if a <= b or math.isnan(a) else b
     if not isinstance(a, Dual) and not isinstance(b, Dual):
         return library_of(b if isinstance(a, float) else a).minimum(a, b)
-    (u, du), (v, dv) = _parts(a), _parts(b)
-    first = (u <= v) | (u != u)  # NaN wins, as everywhere
+    u, v = value_of(a), value_of(b)
+    return _either(a, b, (u <= v) | (u != u))  # NaN wins, as everywhere
+
+
+def _larger(a: Value, b: Value) -> Value:
+    if isinstance(a, float) and isinstance(b, float):
+        return a if a >= b or math.isnan(a) else b
+    if not isinstance(a, Dual) and not isinstance(b, Dual):
+        return library_of(b if isinstance(a, float) else a).maximum(a, b)
+    u, v = value_of(a), value_of(b)
+    return _either(a, b, (u >= v) | (u != u))
+
+
+def _either(a: Value, b: Value, first: Value) -> Dual:
     if isinstance(first, bool):
-        return Dual(u, du) if first else Dual(v, dv)
+        chosen = a if first else b
+        return chosen if isinstance(chosen, Dual) else Dual(chosen, 0.0)
     where = library_of(first).where
-    return Dual(where(first, u, v), where(first, du, dv))
+    return Dual(where(first, value_of(a), value_of(b)), where(first, slope_of(a), slope_of(b)))
 
 
 def minimum(*values: Value) -> Value:
     """Return the smallest value, with the slope of the branch that is taken."""
-    result = values[0]
-    for value in values[1:]:
-        result = _smaller(result, value)
-    return result
+    return reduce(_smaller, values)
 
 
 def maximum(*values: Value) -> Value:
     """Return the largest value, with the slope of the branch that is taken."""
-    return -minimum(*(-value for value in values))
+    return reduce(_larger, values)
 
 
 FUNCTIONS: dict[str, Callable[..., Value]] = {

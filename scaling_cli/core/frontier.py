@@ -2,15 +2,21 @@
 
 import math
 from collections.abc import Callable
+from functools import cache
 
-from scaling_cli.core.duals import Value, exp, log, only_where
+from scaling_cli.core.duals import Dual, Value, exp, library_of, log, only_where, slope_of, value_of
 from scaling_cli.core.knowns import check_sizes
-from scaling_cli.core.search import TOLERANCE, find_bracket, find_root
-from scaling_cli.core.surface import LARGEST, Surface
+from scaling_cli.core.search import LEVEL, TOLERANCE, find_bracket, find_root
+from scaling_cli.core.surface import BEYOND, LARGEST, Surface, or_else
 from scaling_cli.core.sweeps import Array, bisect, is_array, quietly, sweep
 from scaling_cli.errors import NoAnswer
 
-USUAL = math.log(1e21)  # FLOPs
+USUAL = 1e21  # FLOPs
+NEWTON_STEPS = 20
+NEARBY = 1e-3  # of a step in log FLOPs, after which what follows counts
+ROUNDING = 1e-12  # of such a step: none is more precise
+
+Optimum = tuple[float, float | None]  # flops and, where known, the params of the least loss
 
 
 class Frontier:
@@ -24,7 +30,8 @@ class Frontier:
     def __init__(self, surface: Surface, *, own: bool = True) -> None:
         law = surface.law
         self.surface = surface
-        self.start, self.tolerance = USUAL, TOLERANCE  # of the search for a budget, in log FLOPs
+        self.start: Optimum = (USUAL, None)  # of the search for a budget
+        self.tolerance = TOLERANCE  # of its logarithm
         self.params_relation = self.tokens_relation = self.loss_relation = ""
         if own:
             self.params_relation = law.frontier.get("params", "")
@@ -97,18 +104,62 @@ class Frontier:
         """Return the budget at which tokens are optimal."""
         return self._invert(lambda flops: log(self.split(flops)[1]), log(tokens), "tokens")
 
-    def flops_for_loss(self, loss: Value) -> Value:
+    def flops_for_loss(self, loss: Value, *, start: Optimum | None = None) -> Value:
         """Return the least budget on the frontier that reaches a loss.
 
-        Raises: NoAnswer at or below the irreducible loss.
+        Args:
+            loss: to reach; a float or an array.
+            start: the flops and params of an optimum from which to search.
+
+        Raises: NoAnswer below the irreducible loss, and at it unless a budget reaches it by formula (max(2, ...)).
         """
-        floor = self.irreducible
+        floor = or_else(lambda: self.irreducible, -math.inf)
         if is_array(loss):
-            return self._invert(self.loss, only_where(loss > floor, loss), "loss")
-        if loss <= floor:
+            found = self._invert(self.loss, only_where(loss > floor, loss), "loss")
+            least = self._where_reached(floor) if (loss == floor).any() else None
+            return found if least is None else library_of(loss).where(loss == floor, least, found)
+        least = self._where_reached(floor) if loss == floor else None
+        if loss <= floor and least is None:
             hint = f"no budget reaches it: the irreducible loss is {floor:.6g}; ask for a higher loss"
             raise NoAnswer(f"{self.surface.law.id}: a loss of {loss:.6g} is out of reach", hint)
-        return self._invert(self.loss, loss, "loss")
+        least = least or self._descend(loss, floor, start or self.start)
+        return self._invert(self.loss, loss, "loss") if least is None else least
+
+    def _where_reached(self, floor: float) -> float | None:
+        """Return the least budget that reaches the irreducible loss; None where rounding alone says so."""
+        try:
+            flops = self._invert(self.loss, floor + LEVEL * abs(floor), "loss")
+            more = Dual(BEYOND, 1.0)
+            if self.loss_relation:
+                beyond = self.surface.relation(self.loss_relation)(C=more * flops)
+            else:
+                params, tokens = self.split(flops)
+                beyond = self.surface.loss(more * params, more * tokens)
+        except (NoAnswer, ArithmeticError, ValueError):
+            return None
+        return flops if slope_of(beyond) == 0.0 else None  # by formula nothing falls there, however little
+
+    def _descend(self, loss: float, floor: float, start: Optimum) -> float | None:
+        """Return the budget whose least loss is as given, by Newton's method from another; None if it does not settle.
+
+        What the loss lies above its floor is nearly a power law of the budget, and at a minimum it moves with the
+        budget as if the params stood still. On the way each minimum is sought next to the last; at the end, everywhere.
+        """
+        (flops, params), step = start, 1.0
+        if self.loss_relation or self.states_split:
+            return None
+        try:
+            for _ in range(NEWTON_STEPS):
+                everywhere, before = abs(step) <= NEARBY, max(abs(step), ROUNDING)
+                params = self.surface.optimal_params(flops, near=None if everywhere else params)
+                above = log(self.surface.loss_at(flops, params) - floor)
+                step = (math.log(loss - floor) - value_of(above)) / slope_of(above)
+                flops *= math.exp(step)
+                if everywhere and step * step <= self.tolerance * before:  # what is left shrinks as steps do
+                    return flops if 0.0 <= math.log(flops) <= LARGEST else None
+        except (NoAnswer, ArithmeticError, ValueError):
+            pass  # no optimum on the way, or none that moves
+        return None
 
     def flops_for(self, curve: Callable[[Value], Value], target: Value) -> Value:
         """Return the budget at which a curve over budgets, of logarithms of a size, has a value."""
@@ -146,6 +197,7 @@ class Frontier:
 
         refusals: list[NoAnswer] = []
 
+        @cache
         def distance(x: float) -> float:
             try:
                 return float(curve(math.exp(x)) - target)
@@ -155,11 +207,11 @@ class Frontier:
                 refusals.append(error)
                 return math.nan
 
-        found = find_bracket(distance, self.start, lowest=0.0, highest=LARGEST)
+        found = find_bracket(distance, math.log(self.start[0]), lowest=0.0, highest=LARGEST)
         if found is None and what == "loss" and distance(0.0) < 0.0:
             raise NoAnswer(f"{law}: {shown} is more than a single FLOP leaves", "ask for a lower loss")
         if found is None and refusals:
-            raise refusals[0]
+            raise NoAnswer(refusals[0].message, *refusals[0].hints, f"no budget that has one gives {shown}")
         if found is None:
             raise NoAnswer(f"{law}: no budget below 1e280 FLOPs has {shown} as its optimum")
         return math.exp(find_root(distance, *found, tolerance=self.tolerance))

@@ -12,7 +12,6 @@ from scaling_cli.core.laws import Draws, Law
 from scaling_cli.core.losses import Loss, predict_loss
 from scaling_cli.core.plans import Planner
 from scaling_cli.core.relations import Settings
-from scaling_cli.core.search import find_minimum_near
 from scaling_cli.core.surface import Surface
 from scaling_cli.core.sweeps import Array, is_array
 from scaling_cli.errors import NoAnswer
@@ -60,7 +59,7 @@ class _DrawPlanner(Planner):
         self.frontier = Frontier(self.surface)
         self.frontier.tolerance = PRECISE
         if isinstance(answer.flops, float):
-            self.frontier.start = math.log(answer.flops)
+            self.frontier.start = (answer.flops, answer.params)
 
     def off_optimum(self, flops: Value, params: Value, tokens: Value) -> Plan:
         """Return a run with its loss."""
@@ -73,17 +72,15 @@ class _DrawSurface(Surface):
 
     def __init__(self, law: Law, settings: Settings, params: Value | None) -> None:
         super().__init__(law, settings)
-        self.start = math.log(params) if isinstance(params, float) else None
-        self.found: tuple[Value, Value] = (None, None)  # flops and params of the last optimum: it is asked for twice
+        self.start = params if isinstance(params, float) else None
+        self.precision = PRECISE
 
-    def optimal_params(self, flops: Value) -> Value:
+    def optimal_params(self, flops: Value, *, near: float | None = None) -> Value:
         """Return the params that minimise the loss at fixed flops."""
-        if self.start is None or self.power_split is not None:
-            return super().optimal_params(flops)
-        if flops != self.found[0]:
-            x = find_minimum_near(lambda x: self._isoflop_or_error(x, flops), self.start, tolerance=PRECISE)
-            self.found = (flops, super().optimal_params(flops) if x is None else math.exp(x))
-        return self.found[1]
+        found = super().optimal_params(flops, near=near or self.start)
+        if self.start is not None:
+            self._last = (flops, found)  # asked for twice
+        return found
 
 
 def interval(law: Law, ask: Ask, known: Known, names: Sequence[str]) -> Ends:

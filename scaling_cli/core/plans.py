@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from copy import copy
 
 from scaling_cli.core.answers import Plan
 from scaling_cli.core.duals import Dual, Value, maximum, minimum, slope_of
@@ -32,9 +33,15 @@ class Planner:
     def __init__(self, law: Law, settings: Settings | None = None) -> None:
         self.law = law
         self.settings = check_settings(law, settings)
-        self.surface = Surface(law, self.settings)
+        self.surface = self.data = Surface(law, self.settings)
         self.frontier = Frontier(self.surface)
         self.surface_frontier = Frontier(self.surface, own=False)
+
+    def on(self, data: Surface) -> "Planner":
+        """Return the planner of given runs whose loss another surface says, that of their data."""
+        planner = copy(self)
+        planner.data = data
+        return planner
 
     def plan(self, known: Mapping[str, Value]) -> Plan:
         """Return the answer for one or two of flops, params, tokens and loss.
@@ -167,15 +174,16 @@ class Planner:
         plan = Plan(self.law.id, flops, params, tokens)
         if not self.surface.has_loss:
             return plan._replace(notes=(f"{self.law.id} has no loss surface: it cannot say what this split costs",))
-        return self.against_optimum(plan._replace(loss=self.surface.loss_of(params, tokens)))
+        return self.against_optimum(plan._replace(loss=self.data.loss_of(params, tokens)))
 
     def against_optimum(self, plan: Plan) -> Plan:
         """Return a run with its loss compared with the minimum of the loss surface at the same flops."""
-        flops, loss = plan.flops, plan.loss
+        flops: Value = plan.flops
+        loss = plan.loss
         try:
             best = self.surface.optimal_params(flops)
             least = self.surface.loss_of(best, self.surface.tokens_for(flops, best))
-            same = minimum(self.surface_frontier.flops_for_loss(maximum(loss, least)), flops)
+            same = minimum(self.surface_frontier.flops_for_loss(maximum(loss, least), start=(flops, best)), flops)
         except NoAnswer as error:
             return plan._replace(notes=(error.message,))
         return plan._replace(

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import cache
 
 from scaling_cli.core.duals import Dual, Value, slope_of, value_of
 
@@ -12,9 +13,13 @@ GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 SCAN_POINTS = 24
 EDGE_HALVINGS = 50
 FIRST_STEP, FARTHEST_STEP = 0.125, 8.0
+LEVEL = 1e-15  # relative: between values that rounding alone may set apart
+
+Curve = Callable[[float], float]
+Place = tuple[float, float]  # x and the function's value there
 
 
-def find_root(function: Callable[[float], float], low: float, high: float, *, tolerance: float = TOLERANCE) -> float:
+def find_root(function: Curve, low: float, high: float, *, tolerance: float = TOLERANCE) -> float:
     """Return the point of [low, high] where function changes sign, by Chandrupatla's method.
 
     The signs at the two ends must differ. Stops on the width of the bracket, relative where beyond one.
@@ -49,36 +54,37 @@ def _inverse_quadratic(a: float, b: float, c: float, fa: float, fb: float, fc: f
     return fa / (fb - fa) * fc / (fb - fc) + (c - a) / (b - a) * fa / (fc - fa) * fb / (fc - fb)
 
 
-def find_bracket(
-    function: Callable[[float], float], start: float, *, lowest: float, highest: float
-) -> tuple[float, float] | None:
+def find_bracket(function: Curve, start: float, *, lowest: float, highest: float) -> tuple[float, float] | None:
     """Return two points around a sign change of a monotone function, stepping out from start; None if there is none.
 
     The function is NaN where it does not exist; both points lie where it does.
     """
-    step = 1.0
-    left = right = min(max(start, lowest), highest)
-    at_left = at_right = function(left)
-    while left > lowest or right < highest:
-        before, left = left, max(lowest, left - step)
-        was, at_left = at_left, function(left)
-        if math.isnan(at_left) and not math.isnan(was):
-            left, at_left = _edge(function, (before, was), left)
-            lowest = left  # there is nothing beyond
-        if _crosses(was, at_left):
-            return left, before
-        before, right = right, min(highest, right + step)
-        was, at_right = at_right, function(right)
-        if math.isnan(at_right) and not math.isnan(was):
-            right, at_right = _edge(function, (before, was), right)
-            highest = right
-        if _crosses(was, at_right):
-            return before, right
+    step, ends = 1.0, [lowest, highest]
+    at = min(max(start, lowest), highest)
+    reached = [(at, function(at))] * 2
+    while reached[0][0] > ends[0] or reached[1][0] < ends[1]:
+        for side, outwards in enumerate((-step, step)):
+            x = min(max(reached[side][0] + outwards, ends[0]), ends[1])
+            near, far = _existing(function, reached[side], (x, function(x)))
+            if _crosses(near[1], far[1]):
+                return min(near[0], far[0]), max(near[0], far[0])
+            if far[0] != x:
+                ends[side] = far[0]  # there is nothing beyond
+            if near[0] != reached[side][0]:
+                ends[1 - side] = reached[1 - side][0]  # it begins here: nor is there on the other side
+            reached[side] = far
         step *= 2.0
     return None
 
 
-def _edge(function: Callable[[float], float], inside: tuple[float, float], outside: float) -> tuple[float, float]:
+def _existing(function: Curve, near: Place, far: Place) -> tuple[Place, Place]:
+    """Return two places; where the function exists at one alone, the other moves to where it ends."""
+    if math.isnan(near[1]) == math.isnan(far[1]):
+        return near, far
+    return (near, _edge(function, near, far[0])) if math.isnan(far[1]) else (_edge(function, far, near[0]), far)
+
+
+def _edge(function: Curve, inside: Place, outside: float) -> Place:
     """Return the last (x, function(x)) from inside towards outside, where the function does not exist."""
     (good, value), bad = inside, outside
     for _ in range(EDGE_HALVINGS):
@@ -101,27 +107,54 @@ def find_minimum(function: Callable[[Value], Value], low: float, high: float) ->
     The answer is the smallest root of f'(x) + f(x)/2**53: the point after which another e-fold would gain less than
     half a unit in the last place. For an ordinary minimum that is the minimum; on a plateau, its left edge.
     """
-    step = (high - low) / SCAN_POINTS
-    points = [low + step * i for i in range(SCAN_POINTS + 1)]
-    values = [_or_infinity(function, x) for x in points]
-    i = values.index(min(values))
-    rising = _rising(function)
-    if values[i] == math.inf:
+    scan = _Scan(function, low, high)
+    best = scan.values.index(min(scan.values))
+    found = scan.minimum_by(best)
+    if found is None:
         return None
-    while i > 0 and rising(points[i]) >= 0.0 and values[i - 1] < math.inf:
-        i -= 1
-    if i == SCAN_POINTS:
-        return None
-    if rising(points[i]) < 0.0 <= rising(points[i + 1]):
-        return find_root(rising, points[i], points[i + 1])
-    if i == 0:
-        return None
-    return _golden_section(function, points[i - 1], points[i + 1])
+    beside_ends = [scan.minimum_by(i) for i in scan.falling_to_ends() if i != best]
+    return min([found, *(x for x in beside_ends if x is not None)], key=lambda x: _or_infinity(function, x))
+
+
+class _Scan:
+    """A function at evenly spaced points; infinite where it has no value."""
+
+    def __init__(self, function: Callable[[Value], Value], low: float, high: float) -> None:
+        step = (high - low) / SCAN_POINTS
+        self.function = function
+        self.points = [low + step * i for i in range(SCAN_POINTS + 1)]
+        self.values = [_or_infinity(function, x) for x in self.points]
+        self.rising = cache(_rising(function))
+
+    def minimum_by(self, i: int) -> float | None:
+        """Return the minimum downhill from a point that is lower than those beside it; None where that is an end."""
+        points, values, rising = self.points, self.values, self.rising
+        if values[i] == math.inf:
+            return None
+        level = values[i] + LEVEL * abs(values[i])
+        while i > 0 and rising(points[i]) >= 0.0 and (rising(points[i - 1]) < 0.0 or values[i - 1] <= level):
+            i -= 1
+        falls = rising(points[i]) < 0.0
+        if i == (SCAN_POINTS if falls else 0):
+            return None
+        if falls and rising(points[i + 1]) >= 0.0:
+            return find_root(rising, points[i], points[i + 1])
+        near = find_minimum_near(self.function, points[i], tolerance=TOLERANCE)
+        if near is not None:
+            return near
+        return _golden_section(self.function, points[max(i - 1, 0)], points[min(i + 1, SCAN_POINTS)])
+
+    def falling_to_ends(self) -> list[int]:
+        """Return the points next to where the function ends within the scan, if it falls towards there."""
+        finite = [i for i, value in enumerate(self.values) if value < math.inf]
+        first, last = finite[0], finite[-1]
+        found = [first] if first > 0 and self.rising(self.points[first]) >= 0.0 else []
+        return [*found, last] if last < SCAN_POINTS and self.rising(self.points[last]) < 0.0 else found
 
 
 def find_minimum_near(function: Callable[[Value], Value], start: float, *, tolerance: float) -> float | None:
     """Return the minimum next to start, downhill within a few e-folds, by the rule of `find_minimum`; else None."""
-    rising = _rising(function)
+    rising = cache(_rising(function))
     step, near = FIRST_STEP, start
     down = -1.0 if rising(start) >= 0.0 else 1.0
     while step < FARTHEST_STEP:
@@ -132,7 +165,7 @@ def find_minimum_near(function: Callable[[Value], Value], start: float, *, toler
     return None
 
 
-def _rising(function: Callable[[Value], Value]) -> Callable[[float], float]:
+def _rising(function: Callable[[Value], Value]) -> Curve:
     """Return what is above zero from where another e-fold gains nothing: the slope, a little raised."""
 
     def rising(x: float) -> float:

@@ -8,7 +8,7 @@ from scaling_cli.core.closed_form import PowerSplit, power_split
 from scaling_cli.core.duals import Dual, Value, exp, library_of, log, minimum, only_where, slope_of, value_of
 from scaling_cli.core.laws import Law
 from scaling_cli.core.relations import Bound, Settings, bind
-from scaling_cli.core.search import find_bracket, find_minimum, find_root
+from scaling_cli.core.search import LEVEL, Curve, find_bracket, find_minimum, find_minimum_near, find_root
 from scaling_cli.core.sweeps import Array, bisect, is_array, least_at, quietly, sweep
 from scaling_cli.errors import NoAnswer
 
@@ -16,6 +16,9 @@ LARGEST = math.log(1e280)  # budgets, params and tokens are sought below this
 NEARLY_INFINITE = 1e290
 NEWTON_STEPS = 25
 NEWTON_TOLERANCE = 1e-9  # of the last step in a logarithm; the error left is its square
+NEARLY = 1e-8  # of the logarithm of a minimum sought near a place: the loss is right to the square of that
+REACHED_FROM = math.log(1e9)  # params or tokens from which those that reach a loss are sought
+BEYOND = 2.0  # factor of size beyond where a floor is reached, at which the loss must be level to the last digit
 MARGIN = 10.0  # e-folds beyond N = 1 and D = 1 in which an optimum is sought
 _SIX_ND = ("*", ("*", ("num", compute.FLOPS_PER_PARAM_AND_TOKEN), ("name", "N")), ("name", "D"))
 
@@ -29,6 +32,8 @@ class Surface:
         self._bound: dict[str, Bound] = {}
         self._split: PowerSplit | None = None
         self._split_known = False
+        self.precision = NEARLY  # of what is sought near a place
+        self._last = (math.nan, math.nan)  # flops and params of the last optimum: it is asked for repeatedly
 
     def relation(self, name: str) -> Bound:
         """Return a relation as a function, bound once."""
@@ -121,11 +126,19 @@ class Surface:
         if math.isinf(params) or math.isinf(tokens):
             return float(self.loss_of(min(params, NEARLY_INFINITE), min(tokens, NEARLY_INFINITE)))
         problem = f"{self.law.id}: the loss has no finite value at {params:.6g} params and {tokens:.6g} tokens"
-        raise NoAnswer(problem, "its formula divides by zero, overflows or leaves its domain there")
+        given = "".join(f", with {name} = {value:g}" for name, value in self.settings.items())
+        raise NoAnswer(problem + given, "its formula divides by zero, overflows or leaves its domain there")
 
     def _limit_of_arrays(self, params: Value, tokens: Value, loss: Array, bad: Array) -> Array:
         near = self.loss(minimum(params, NEARLY_INFINITE), minimum(tokens, NEARLY_INFINITE))
         return library_of(loss).where(bad, near, loss)
+
+    def loss_at(self, flops: float, params: float) -> Dual:
+        """Return the loss of params at a budget, with its slope by the logarithm of the budget."""
+        tokens = self.tokens_for(flops, params)
+        more = Dual(tokens, tokens)
+        loss = self.loss(params, more)
+        return Dual(value_of(loss), slope_of(loss) * flops / slope_of(self.flops(params, more)))
 
     @property
     def irreducible(self) -> float:
@@ -147,8 +160,12 @@ class Surface:
             self._split_known = True
         return self._split
 
-    def optimal_params(self, flops: Value) -> Value:
+    def optimal_params(self, flops: Value, *, near: float | None = None) -> Value:
         """Return the params that minimise the loss at fixed flops; the fewest where several do.
+
+        Args:
+            flops: training FLOPs; a float or an array.
+            near: params next to which any minimum will do, if there is one; faster.
 
         Raises: NoAnswer when the loss has no minimum along the isoflop.
         """
@@ -157,11 +174,28 @@ class Surface:
         if is_array(flops):
             shape = flops.shape
             return exp(sweep(self._optimal_log_params, log(flops).ravel())).reshape(shape)
-        x = find_minimum(lambda x: self._isoflop_or_error(x, flops), -MARGIN, math.log(flops) + MARGIN)
+        if flops == self._last[0]:
+            return self._last[1]
+        isoflop: Callable[[Value], Value] = lambda x: self._isoflop_or_error(x, flops)  # noqa: E731
+        x = None if near is None else find_minimum_near(isoflop, math.log(near), tolerance=self.precision)
+        if x is not None:
+            return math.exp(x)
+        self._last = (flops, math.exp(self._minimum(isoflop, flops)))
+        return self._last[1]
+
+    def _minimum(self, isoflop: Callable[[Value], Value], flops: float) -> float:
+        x = find_minimum(isoflop, -MARGIN, math.log(flops) + MARGIN)
         if x is None:
-            hint = "its loss keeps falling towards one end of the isoflop"
-            raise NoAnswer(f"{self.law.id} has no optimal split at {flops:.6g} FLOPs", hint)
-        return math.exp(x)
+            raise NoAnswer(f"{self.law.id} has no optimal split at {flops:.6g} FLOPs", self._why_none(flops))
+        return x
+
+    def _why_none(self, flops: float) -> str:
+        middle = math.sqrt(flops)
+        try:
+            self.loss_of(middle, self.tokens_for(flops, middle))
+        except NoAnswer as error:
+            return error.message
+        return "its loss keeps falling towards one end of the isoflop"
 
     def _optimal_log_params(self, log_flops: Array) -> Array:
         return least_at(lambda x, c: self.isoflop(x, exp(c)), -MARGIN, log_flops + MARGIN, log_flops)
@@ -179,27 +213,30 @@ class Surface:
 
     def tokens_at_loss(self, params: Value, loss: Value) -> Value:
         """Return the tokens at which params reach a loss."""
-        return self._reach(lambda tokens: self.loss_of(params, tokens), loss, params, "tokens")
+        return self._reach(lambda tokens: (params, tokens), loss, f"{_shown(params)} params", "tokens")
 
     def params_at_loss(self, tokens: Value, loss: Value) -> Value:
         """Return the params at which tokens reach a loss."""
-        return self._reach(lambda params: self.loss_of(params, tokens), loss, tokens, "params")
+        return self._reach(lambda params: (params, tokens), loss, f"{_shown(tokens)} tokens", "params")
 
-    def _reach(self, function: Callable[[Value], Value], loss: Value, held: Value, wanted: str) -> Value:
+    def _reach(self, run: Callable[[Value], tuple[Value, Value]], loss: Value, held: str, wanted: str) -> Value:
         if is_array(loss):
             low = 0.0 * loss
-            return exp(bisect(lambda x: function(exp(x)) - loss, low, low + LARGEST))
-        floor = function(math.inf)
+            return exp(bisect(lambda x: self.loss_of(*run(exp(x))) - loss, low, low + LARGEST))
+        floor = or_else(lambda: self.loss_of(*run(math.inf)), -math.inf)
+        level = loss + LEVEL * abs(loss) if loss == floor else loss
+        distance: Curve = lambda x: or_else(lambda: self.loss_of(*run(math.exp(x))), math.nan) - level  # noqa: E731
+        found = None if loss < floor else find_bracket(distance, REACHED_FROM, lowest=0.0, highest=LARGEST)
+        if found is not None:
+            size = math.exp(find_root(distance, *found))
+            if loss > floor or or_else(lambda: slope_of(self.loss(*run(Dual(BEYOND * size, size)))), math.nan) == 0.0:
+                return size
         if loss <= floor:
             hint = f"its loss falls to {floor:.6g} with infinite {wanted}; ask for a higher loss"
-            held_in = "params" if wanted == "tokens" else "tokens"
-            raise NoAnswer(
-                f"{self.law.id}: no number of {wanted} takes {held:.4g} {held_in} to a loss of {loss:.6g}", hint
-            )
-        found = find_bracket(lambda x: function(math.exp(x)) - loss, math.log(1e9), lowest=0.0, highest=LARGEST)
-        if found is None:
-            raise NoAnswer(f"{self.law.id}: the loss at {held:.4g} is {loss:.6g} for no number of {wanted}")
-        return math.exp(find_root(lambda x: function(math.exp(x)) - loss, *found))
+            raise NoAnswer(f"{self.law.id}: no number of {wanted} takes {held} to a loss of {loss:.6g}", hint)
+        self.loss_of(*run(math.exp(REACHED_FROM)))  # says so where the loss has no value at all
+        hints = () if floor > -math.inf else (f"its formula ends before infinite {wanted}; ask for a higher loss",)
+        raise NoAnswer(f"{self.law.id}: the loss at {held} is {loss:.6g} for no number of {wanted}", *hints)
 
     def params_range(self, flops: Value, loss: Value, best: Value) -> tuple[Value, Value]:
         """Return the fewest and the most params that reach a loss at fixed flops, around the best."""
@@ -227,6 +264,18 @@ def _call(bound: Bound, **known: Value) -> Value:
     if missing:
         raise NoAnswer(f"the formula needs {', '.join(sorted(missing))}, which this question does not give")
     return bound(**{name: known[name] for name in bound.inputs})
+
+
+def or_else(question: Callable[[], Value], otherwise: float) -> float:
+    """Return a number, or another where it does not exist."""
+    try:
+        return float(question())
+    except (NoAnswer, ArithmeticError, ValueError):
+        return otherwise
+
+
+def _shown(size: Value) -> str:
+    return "" if is_array(size) else f"{size:.4g}"
 
 
 def _largest(step: Value) -> float:

@@ -202,3 +202,50 @@ def test_a_bracket_is_not_sought_for_ever_where_the_function_ends() -> None:
         return 1.0 if 1.0 <= x <= 5.0 else math.nan
 
     assert find_bracket(positive_inside, 3.0, lowest=-100.0, highest=100.0) is None
+
+
+def test_a_function_that_begins_far_from_the_start() -> None:
+    """It exists from 25 on alone, crosses zero soon after, and both points lie where it exists."""
+    for start in (20.0, 24.9, 0.0):
+        found = find_bracket(lambda x: x - 25.5 if x >= 25.0 else math.nan, start, lowest=0.0, highest=640.0)
+        assert found is not None
+        low, high = found
+        assert 25.0 <= low <= 25.5 <= high
+        mirrored = find_bracket(lambda x: x + 25.5 if x <= -25.0 else math.nan, -start, lowest=-640.0, highest=0.0)
+        assert mirrored is not None
+        assert mirrored[0] <= -25.5 <= mirrored[1] <= -25.0
+
+
+def two_valleys(x: Any) -> Any:
+    """A wide valley at 1, and a deeper one between 12.5 and 13.9, where it ends."""
+    return (
+        3.0
+        + 0.01 * (x - 1.0) * (x - 1.0)
+        - 3.0 * duals.maximum(x - 12.5, 0.0)
+        + 0.1 / (13.9 - x)
+        + 0.0 * duals.log(13.9 - x)
+    )
+
+
+def dip(x: Any, at: float, depth: float) -> Any:
+    """A valley half an e-fold wide."""
+    return -depth * duals.exp(-20.0 * (x - at) * (x - at))
+
+
+HIDDEN: dict[str, tuple[Function, float, float]] = {
+    "before the end of the domain": (two_valleys, 12.5, 13.89),
+    "after the start of the domain": (lambda x: two_valleys(5.0 - x), 5.0 - 13.89, 5.0 - 12.5),
+    "behind a hill": (lambda x: dip(x, 9.6, 6.0) + 0.02 * (x - 1.0) * (x - 1.0), 9.0, 10.0),
+    "by the first point": (lambda x: dip(x, -9.7, 20.0) + 0.01 * (x - 5.0) * (x - 5.0), -10.0, -9.0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+def test_the_lower_of_two_minima_within_one_step_of_an_end(name: str) -> None:
+    """Even where only the slope at the nearest point of the scan tells of it."""
+    function, low, high = HIDDEN[name]
+    found = find_minimum(function, -10.0, 15.0)
+    assert found is not None
+    best = min((low + (high - low) * i / 10_000 for i in range(1, 10_000)), key=function)
+    assert found == pytest.approx(best, abs=1e-3)
+    assert function(found) <= function(best)
