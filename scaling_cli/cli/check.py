@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 HELP = """Check a training budget against its limits: exit 1 and findings where it breaks one.
 
 FILE holds named runs and a policy (`--schema` prints its JSON Schema); '-' is stdin. Without a file, one run and its
-limits are options.
+limits are options: the run by --flops, --params, --tokens, --loss or --config, what it must keep by --max and --min.
 
 \b
 Example: scaling check --flops 1e23 --params 70B --gpu h100 --price 2.5 --max dollars=1M
@@ -37,6 +37,24 @@ Schema = Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of
 Config = Annotated[
     str | None, typer.Option("--config", metavar="JSON", help="The model's config.json, for its params.")
 ]
+
+
+def complete_law(incomplete: str) -> list[str]:
+    """Return the laws whose names begin so; not `all`, which plans no single run."""
+    return [name for name in options.complete_laws(incomplete) if name != ALL]
+
+
+Laws = Annotated[
+    list[str],
+    typer.Option(
+        "--law",
+        "-l",
+        metavar="LAW",
+        autocompletion=complete_law,
+        help="Id, alias or YAML file: the first plans the run, more are held to --max disagreement=3.",
+    ),
+]
+ALL = "all"
 BESIDE_FILE = ("file", "baseline", "fail_on", "format_")
 
 
@@ -48,7 +66,7 @@ def check(
     tokens: options.Tokens = None,
     loss: options.Loss = None,
     config: Config = None,
-    law: options.Laws = [options.DEFAULT_LAW],  # noqa: B006  Typer copies it
+    law: Laws = [options.DEFAULT_LAW],  # noqa: B006  Typer copies it
     set_: options.Set = [],  # noqa: B006
     most: machines.Max = [],  # noqa: B006
     least: machines.Min = [],  # noqa: B006
@@ -100,14 +118,31 @@ def _question(
     from scaling_cli.core.policies import Policy, Rule, find_quantity, parse_limit
     from scaling_cli.files.budget_files import read_options, spec_of
 
-    rules = []
+    rules: dict[str, Rule] = {}
+    said: dict[str, str] = {}
     for form, given in limits.items():
         for name, text in given.items():
             where = f"--{form} {name}"
             quantity = find_quantity(name, form, where=where)
-            rules.append(Rule(DENY, form, quantity.name, parse_limit(text, quantity, form=form, name=where)))
+            rule = Rule(DENY, form, quantity.name, parse_limit(text, quantity, form=form, name=where))
+            if rule.name in rules:
+                raise InputError(f"{where} limits the same as {said[rule.name]}", "keep one of them")
+            rules[rule.name], said[rule.name] = rule, where
+    _check_laws(laws, has_limit="max disagreement" in rules or "min disagreement" in rules)
     values = read_options({key: str(value) for key, value in run.items()})
-    return spec_of("run", {**values, "set": settings}), Policy(tuple(rules), laws=tuple(laws) if len(laws) > 1 else ())
+    return spec_of("run", {**values, "set": settings}), Policy(
+        tuple(rules.values()), laws=tuple(laws) if len(laws) > 1 else ()
+    )
+
+
+def _check_laws(laws: list[str], *, has_limit: bool) -> None:
+    """Raise InputError for laws that would be passed over."""
+    if ALL in laws:
+        hint = "name it: --law chinchilla; `scaling plan --law all` asks every law"
+        raise InputError("--law is all, and a check plans its run by one law", hint)
+    if len(laws) > 1 and not has_limit:
+        hint = "give one, or a limit on how far they may disagree: --max disagreement=3"
+        raise InputError(f"--law is given {len(laws)} times, and no limit compares the laws", hint)
 
 
 def _print_schema(context: typer.Context) -> None:

@@ -1,7 +1,7 @@
 """What `scaling check` and `scaling diff` share: their formats, and how an answer is written and turned into a code."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Annotated
 
 import typer
@@ -9,6 +9,7 @@ import typer
 from scaling_cli.cli.output import show
 from scaling_cli.errors import InputError
 from scaling_cli.report.report import Report
+from scaling_cli.report.text import clean_line
 
 OURS, FACES = ("table", "json", "csv"), ("markdown", "github", "junit", "sarif")
 FORMATS = (*OURS, *FACES)
@@ -35,6 +36,12 @@ def check_format(fmt: str) -> None:
     """Raise InputError for an unknown format before any work is done."""
     if fmt not in FORMATS:
         raise InputError(f"no format named {fmt[:40]!r}", f"expected one of {', '.join(FORMATS)}")
+
+
+def warn(lines: Iterable[str]) -> None:
+    """Write to stderr what a format has no place for, a line each."""
+    for line in lines:
+        print(f"note: {clean_line(line)}", file=sys.stderr)
 
 
 def finish(fmt: str, report: Callable[[], Report], face: Callable[[], str], *, passed: bool) -> None:

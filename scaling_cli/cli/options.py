@@ -9,6 +9,7 @@ from scaling_cli.core.quantities import parse_quantity
 from scaling_cli.errors import InputError
 
 DEFAULT_LAW = "chinchilla"
+LIMITS = ("--max", "--min")
 GIVEN = "COMMANDLINE"  # click's name for a parameter that stands on the command line
 
 
@@ -66,7 +67,8 @@ def pairs(option: str, texts: list[str]) -> dict[str, str]:
         name, equals, value = text.partition("=")
         name = name.strip()
         if not equals or not name.isidentifier():
-            raise InputError(f"{option} is {text[:40]!r}", f"expected NAME=VALUE, such as {option} U=1e11")
+            example = "params=8B" if option in LIMITS else "U=1e11"
+            raise InputError(f"{option} is {text[:40]!r}", f"expected NAME=VALUE, such as {option} {example}")
         if name in found:
             raise InputError(f"{option} gives {name} twice", "give each name once")
         found[name] = value.strip()
@@ -79,10 +81,16 @@ def settings(texts: list[str], option: str = "--set") -> dict[str, float]:
 
 
 def whole(text: str, option: str, *, most: int) -> int:
-    """Return an option's whole number from 0 to most."""
-    if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= most):
-        raise InputError(f"{option} is {text[:40]!r}", f"expected a whole number from 0 to {most}")
-    return int(text)
+    """Return an option's whole number from 0 to most, in digits or as people write it: 1000, 1e3, 1k."""
+    refused = InputError(f"{option} is {text[:40]!r}", f"expected a whole number from 0 to {most}")
+    digits = text.isascii() and text.isdigit() and len(text) < 20
+    try:
+        number = int(text) if digits else parse_quantity(text, "number", option)
+    except InputError:
+        raise refused from None
+    if number != int(number) or not 0 <= number <= most:
+        raise refused
+    return int(number)
 
 
 def refuse_beside(context: typer.Context, option: str, *, allowed: tuple[str, ...]) -> None:

@@ -1,14 +1,16 @@
-"""One run of a budget, planned: its numbers by quantity, and the law it came from, for questions of what if."""
+"""One run of a budget, planned: its numbers by quantity, and what it came from, for questions of what if."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from scaling_cli.core.answers import Plan
+from scaling_cli.core.costs import ACTIVE
 from scaling_cli.core.demands import Demands
 from scaling_cli.core.machines import BYTES, COSTS
 from scaling_cli.core.notes import experimented, point
 from scaling_cli.core.plans import Planner
+from scaling_cli.core.sheets import Spec
 from scaling_cli.core.surface import Surface
 from scaling_cli.errors import NoAnswer
 
@@ -23,15 +25,24 @@ class Basis(NamedTuple):
         planner: its law.
         surface: the loss surface of its data.
         demands: its machine, data and life.
-        given: which of flops, params, tokens and loss were known.
+        spec: the run as it was given.
+        again: plans a run in the same way.
         compared: the laws whose disagreement counts.
+        stored: all the params that a config says, a count; None where there is none.
     """
 
     planner: Planner
     surface: Surface
     demands: Demands
-    given: tuple[str, ...] = ()
+    spec: Spec
+    again: "Callable[[Spec], Case]"
     compared: tuple[Planner, ...] = ()
+    stored: float | None = None
+
+    @property
+    def weighed(self) -> str:
+        """What the params that memory counts are: total where a config says them, else what the law counts."""
+        return self.planner.law.params_kind if self.stored is None else "total"
 
 
 class Case(NamedTuple):
@@ -61,7 +72,7 @@ def numbers_of(plan: Plan, basis: Basis) -> dict[str, float | None]:
         "excess_loss": None if loss is None or least is None else loss - least,
         "waste": waste,
         "epochs": _epochs(plan, basis.demands),
-        "memory_bytes": (plan.params or 0.0) * BYTES[basis.demands.serving.precision or SERVED_IN] or None,
+        "memory_bytes": _memory(plan, basis),
         "lifetime_flops": plan.lifetime_flops,
         "lifetime_dollars": plan.lifetime_dollars,
         "extrapolation": extrapolation(plan, basis.planner),
@@ -78,6 +89,12 @@ def _trade_off(plan: Plan, basis: Basis) -> tuple[float | None, float | None, fl
         return None, None, None
     at = planner.against_optimum(plan._replace(loss=basis.surface.loss_of(plan.params, plan.tokens)))
     return at.loss, at.optimal_loss, at.waste
+
+
+def _memory(plan: Plan, basis: Basis) -> float | None:
+    """Return the bytes of the weights: of all that a config says, else of N; None where N leaves out experts."""
+    params = basis.stored or (None if basis.weighed == ACTIVE else plan.params)
+    return None if params is None else params * BYTES[basis.demands.serving.precision or SERVED_IN]
 
 
 def _epochs(plan: Plan, demands: Demands) -> float | None:

@@ -3,15 +3,17 @@
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from scaling_cli.core.cases import Case, Numbers, optimum_of
+from scaling_cli.core.cases import SERVED_IN, Case, Numbers, optimum_of
+from scaling_cli.core.costs import memory_note
 from scaling_cli.core.findings import DENY, TOTAL, WARN, Checked, Finding
-from scaling_cli.core.policies import FORMS, QUANTITIES, Policy, Rule
+from scaling_cli.core.policies import FORMS, QUANTITIES, Policy, Rule, breaks
 from scaling_cli.core.quantities import format_quantity
+from scaling_cli.core.run_notes import gather, named, on_assumed_mfu
+from scaling_cli.core.sheets import as_keys, deciding_line
 from scaling_cli.errors import FileError, InputError, NoAnswer
 
 FAIL_ON = (DENY, WARN, "never")
-KEPT = 1e-9  # relative: by so much a limit may be missed through rounding
-MOST_NOTES, NAMED = 20, 3  # notes, and runs named in one
+BASELINE_NEEDS = "give what it takes in the baseline too, or compare with `--baseline none` this once"
 Baseline = Mapping[str, Numbers]
 
 
@@ -40,7 +42,12 @@ def check(
     findings = tuple(find(cases, policy, baseline=baseline or {}, file=file))
     failing = {DENY: (DENY,), WARN: (DENY, WARN)}.get(fail_on, ())
     passed = not any(finding.level in failing for finding in findings)
-    notes = (*_notes(cases), *_unmatched(cases, policy, baseline or {}), *_unlike(cases, policy))
+    notes = (
+        *on_assumed_mfu(cases, policy),
+        *gather([_weighed(case, policy) for case in cases]),
+        *_unmatched(cases, policy, baseline or {}),
+        *_unlike(cases, policy),
+    )
     plans = tuple({"run": case.name, **case.numbers} for case in cases)
     return Checked(findings, passed, totals(case.numbers for case in cases), len(cases), file, notes, plans)
 
@@ -49,7 +56,9 @@ def refuse_nothing(has_runs: bool, policy: Policy, file: str = "") -> None:
     """Raise InputError or FileError where there is no run or no rule: nothing to check never passes."""
     if not has_runs or not policy.rules:
         what = "no limit is given" if has_runs else "no run is given"
-        raise _wrong(file, 0, f"nothing to check: {what}", "give a run and a limit: --max dollars=1M, or a budget file")
+        hint = "give a run and a limit: --flops 1e22 --max dollars=1M, or a budget file"
+        in_file = "write one: policy: {each: {deny: {max: {dollars: 1M}}}}"
+        raise _wrong(file, 0, f"nothing to check: {what}", in_file if file else hint)
 
 
 def totals(runs: Iterable[Numbers]) -> dict[str, float | None]:
@@ -89,15 +98,9 @@ def _find_in_sum(cases: Sequence[Case], policy: Policy, *, baseline: Baseline, f
             continue  # there is none yet: the notes say so
         old = before[rule.quantity] if relative else 0.0
         if old is None:
-            raise _wrong(file, rule.line, f"the baseline does not say its {rule.quantity}", "drop the limit")
+            raise _wrong(file, rule.line, f"the baseline does not say its {rule.quantity}", BASELINE_NEEDS)
         if breaks(value, end := rule.end(old), rule):
             yield _of_total(cases, rule, (value, end, old), file)
-
-
-def breaks(value: float, end: float, rule: Rule) -> bool:
-    """Whether a value misses the end of a rule by more than rounding; what is no number always does."""
-    slack = KEPT * abs(end)
-    return not (value <= end + slack if rule.is_max else value >= end - slack)
 
 
 def _reference(case: Case, rule: Rule, baseline: Baseline) -> float | None:
@@ -109,24 +112,23 @@ def _reference(case: Case, rule: Rule, baseline: Baseline) -> float | None:
 
 
 def _of_run(case: Case, rule: Rule, numbers: tuple[float, float, float], file: str) -> Finding:
-    from scaling_cli.core.remedies import remedy  # most checks find nothing
+    from scaling_cli.core.remedies import Aim, say_remedies  # most checks find nothing
 
     value, end, _ = numbers
-    of_optimum = FORMS[rule.form].relative_to == "optimum"
-    help_ = remedy(case, rule.quantity, end, is_max=rule.is_max, of_optimum=of_optimum)
-    line = case.line or rule.line
+    help_ = say_remedies(case, Aim(rule, end))
+    line = deciding_line(case.basis.spec.lines if case.basis else {}, rule.quantity) or case.line or rule.line
     return Finding(
         case.name, rule.name, rule.level, value, end, _over(value, end), file, line, say(rule, numbers), help_
     )
 
 
 def _of_total(cases: Sequence[Case], rule: Rule, numbers: tuple[float, float, float], file: str) -> Finding:
-    from scaling_cli.core.remedies import remedy
+    from scaling_cli.core.remedies import Aim, say_remedies
 
     value, end, _ = numbers
     largest = max(cases, key=lambda case: case.numbers[rule.quantity] or 0.0)
     rest = (largest.numbers[rule.quantity] or 0.0) + end - value
-    help_ = remedy(largest, rule.quantity, rest, is_max=rule.is_max)
+    help_ = say_remedies(largest, Aim(rule, rest)) if rest > 0.0 else ""
     if help_:
         help_ = f"{largest.name}: {help_}"
     elif rest <= 0.0:
@@ -150,25 +152,30 @@ def say(rule: Rule, numbers: tuple[float, float, float]) -> str:
     quantity, form = QUANTITIES[rule.quantity], FORMS[rule.form]
     side = "at most" if form.is_max else "at least"
     over = _over(value, end)
-    by = "" if over is None else f", {format_quantity(over, 'percent')} {'over' if form.is_max else 'short'}"
-    allowed = f"{side} {quantity.shown(end)}"
+    by = "" if over is None else f", {format_quantity(over, 'over')} {'over' if form.is_max else 'short'}"
+    shown_value, shown_end = quantity.shown_apart(value, end)
+    allowed = f"{side} {shown_end}"
     if form.relative_to == "baseline":
         allowed += f" ({format_quantity(rule.limit, 'percent')} more than the baseline's {quantity.shown(reference)})"
     elif form.relative_to:
         allowed += f" ({rule.limit:g} times the optimum's {quantity.shown(reference)})"
-    return f"{rule.quantity} is {quantity.shown(value)}: expected {allowed}{by}"
+    return f"{rule.quantity} is {shown_value}: expected {allowed}{by}"
 
 
 def _unknown(case: Case, rule: Rule, file: str) -> InputError | FileError | NoAnswer:
     """Return the error for a rule on what a run, its baseline or its law does not say."""
     needs = QUANTITIES[rule.quantity].needs
     if FORMS[rule.form].relative_to == "baseline" and case.numbers[rule.quantity] is not None:
-        return _wrong(
-            file, rule.line, f"the baseline does not say the {rule.quantity} of {case.name}", "drop the limit"
-        )
+        problem = f"the baseline does not say the {rule.quantity} of {case.name}"
+        return _wrong(file, rule.line, problem, BASELINE_NEEDS)
     if needs:
         problem = f"runs.{case.name}: a limit on {rule.quantity} needs more of the run"
-        return _wrong(file, case.line, problem if file else problem.partition(": ")[2], f"give {needs}")
+        return _wrong(
+            file,
+            case.line,
+            problem if file else problem.partition(": ")[2],
+            f"give {as_keys(needs) if file else needs}",
+        )
     where = f"{file} line {case.line}: runs.{case.name}: " if file else ""
     law = case.basis.planner.law.id if case.basis else "a saved answer"
     wanted = f"{rule.quantity} of the optimum" if FORMS[rule.form].relative_to else rule.quantity
@@ -182,17 +189,12 @@ def _wrong(file: str, line: int, problem: str, hint: str) -> InputError | FileEr
 # what to read it with
 
 
-def _notes(cases: Sequence[Case]) -> Iterator[str]:
-    """Yield what the runs note, each thing once, with the runs that it is true of."""
-    runs: dict[str, list[str]] = {}
-    for case in cases:
-        for note in case.notes:
-            runs.setdefault(note, []).append(case.name)
-    for note, names in list(runs.items())[:MOST_NOTES]:
-        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-        yield f"{', '.join(names[:NAMED])}{more}: {note}"
-    if len(runs) > MOST_NOTES:
-        yield f"{len(runs) - MOST_NOTES} more notes on single runs: `scaling plan` gives them run by run"
+def _weighed(case: Case, policy: Policy) -> Case:
+    """Return a run that also notes what its memory is that of, where that is limited."""
+    if case.basis is None or all(rule.quantity != "memory_bytes" for rule in policy.of(case.name)):
+        return case
+    note = memory_note(case.basis.demands.serving.precision or SERVED_IN, case.basis.weighed)
+    return case._replace(notes=tuple(dict.fromkeys((*case.notes, note))))
 
 
 def _unmatched(cases: Sequence[Case], policy: Policy, baseline: Baseline) -> Iterator[str]:
@@ -200,8 +202,7 @@ def _unmatched(cases: Sequence[Case], policy: Policy, baseline: Baseline) -> Ite
     if any(FORMS[rule.form].relative_to == "baseline" for rule in policy.rules):
         new = [case.name for case in cases if case.name not in baseline]
         if new:
-            more = f" and {len(new) - NAMED} more" if len(new) > NAMED else ""
-            yield f"not in the baseline, so no increase is told of: {', '.join(new[:NAMED])}{more}"
+            yield f"not in the baseline, so no increase is told of: {named(new)}"
 
 
 def _unlike(cases: Sequence[Case], policy: Policy) -> Iterator[str]:

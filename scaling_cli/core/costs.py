@@ -25,13 +25,18 @@ def priced(plan: Plan, demands: Demands, params_kind: str = "total", *, flops_gi
         notes += machine.notes()
     if precision is not None and plan.params is not None and params_kind != ACTIVE:
         found["memory_bytes"] = plan.params * BYTES[precision]
-        less = ", and N leaves out embeddings" if params_kind == "non_embedding" else ""
-        notes.append(f"memory is that of the weights alone, in {precision}: no cache, no activations{less}")
+        notes.append(memory_note(precision, params_kind))
     if demands.unique_tokens is not None and plan.tokens is not None:
         found.update(unique_tokens=demands.unique_tokens, epochs=plan.tokens / demands.unique_tokens)
     if demands.inference_tokens is not None and plan.flops is not None and plan.params is not None:
         found.update(_over_life(plan.params, plan.flops, demands))
     return _with_cost_range(plan._replace(notes=(*plan.notes, *notes), **found), demands, flops_given)
+
+
+def memory_note(precision: str, params_kind: str) -> str:
+    """Return what memory is that of: the precision of the weights, and what N leaves out of them."""
+    less = ", and N leaves out embeddings" if params_kind.startswith("non_") else ""
+    return f"memory is that of the weights alone, in {precision}: no cache, no activations{less}"
 
 
 def _over_life(params: Value, flops: Value, demands: Demands) -> dict[str, Value]:

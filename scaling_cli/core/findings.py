@@ -4,6 +4,10 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 DENY, WARN = "deny", "warn"
+COUNTED = {DENY: (DENY,), WARN: (DENY, WARN), "never": ()}
+"""Which levels fail a check, by what `--fail-on` says."""
+ADDED, REMOVED, CHANGED, SAME = "added", "removed", "changed", "same"
+KNOWN, UNKNOWN = "now known", "no longer known"
 TOTAL = "total"  # the name under which the sum over all runs appears
 
 
@@ -37,6 +41,7 @@ class Checked(NamedTuple):
     """The result of a check: its findings, whether it passes, and the sums over all runs by name of quantity.
 
     `plans` are the numbers of the runs: `run`, the name, and each quantity by name, None where it has no value.
+    `fail_on` says from which level a finding failed the check; `rules` are the names of those that it was held to.
     """
 
     findings: tuple[Finding, ...]
@@ -46,10 +51,20 @@ class Checked(NamedTuple):
     file: str = ""
     notes: tuple[str, ...] = ()
     plans: tuple[Mapping[str, float | str | None], ...] = ()
+    fail_on: str = DENY
+    rules: tuple[str, ...] = ()
+
+    def counts(self, finding: Finding) -> bool:
+        """Whether a finding fails the check."""
+        return finding.level in COUNTED[self.fail_on]
 
 
 class Change(NamedTuple):
-    """One quantity of one run, or of the sum, before and after; None where the run was not there or has no value."""
+    """One quantity of one run, or of the sum, before and after; None where the run was not there or has no value.
+
+    `status` tells these apart: ADDED or REMOVED, where the run came or went; KNOWN or UNKNOWN, where it has a value
+    now, or none any more; else CHANGED or, for sums, SAME.
+    """
 
     run: str
     quantity: str
@@ -57,3 +72,22 @@ class Change(NamedTuple):
     new: float | None
     change: float | None
     change_ratio: float | None
+    status: str = CHANGED
+
+
+class Difference(NamedTuple):
+    """What changed between two budgets, which rules of the new one that breaks, and the numbers of its runs.
+
+    `file` is where the new one stands; `notes` say what the rules were judged by.
+    """
+
+    changes: tuple[Change, ...]
+    broken: tuple[Finding, ...] = ()
+    plans: tuple[Mapping[str, float | str | None], ...] = ()
+    file: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def checked(self) -> Checked:
+        """The broken rules as a check finds them; each of them fails, whatever its level."""
+        return Checked(self.broken, not self.broken, {}, len(self.plans), self.file, self.notes, fail_on=WARN)

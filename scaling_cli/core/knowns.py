@@ -23,7 +23,7 @@ def check_knowns(known: Mapping[str, Value]) -> dict[str, Value]:
         if name not in KNOWNS:
             raise InputError(f"{name} is not a known", f"expected one or two of {', '.join(KNOWNS)}")
     if len(known) > 2:
-        options = " ".join(f"--{name}" for name in known)
+        options = ", ".join(f"--{name}" for name in known)
         hint = "flops, params and tokens are tied by C = 6ND, and the loss follows: give two of them"
         raise InputError(f"{options} are {len(known)} knowns where two decide the rest", hint)
     return check_counts({name: known[name] for name in KNOWNS if name in known})

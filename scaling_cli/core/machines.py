@@ -65,7 +65,11 @@ class Machine(NamedTuple):
         """Say what its costs rest on."""
         card, said = self.accelerator, []
         peak = format_quantity(card.peak(self.precision) / 1e12, "number")
-        how = "as given" if self.mfu_given else f"assumed; low and high are those of {MFU_RANGE[1]} and {MFU_RANGE[0]}"
+        how = (
+            "as given"
+            if self.mfu_given
+            else f"assumed; {MFU_RANGE[0]} to {MFU_RANGE[1]} is usual, and any range given is theirs"
+        )
         mfu = f"{self.mfu:.4g}, {how}" if isinstance(self.mfu, float) else "several values"
         said.append(f"{card.name}: {peak} TFLOP/s dense in {self.precision}, at a utilisation (MFU) of {mfu}")
         if card.note:
@@ -98,7 +102,7 @@ def machine(
     """
     if gpus is not None and not _all((gpus >= 1.0) & (gpus % 1.0 == 0.0)):
         raise InputError(
-            f"the number of accelerators is {_shown(gpus)}", "expected a whole number, 1 or more: --gpus 512"
+            f"the number of accelerators (--gpus) is {_shown(gpus)}", "expected a whole number, 1 or more: --gpus 512"
         )
     if mfu is not None:
         check_utilisation(mfu)

@@ -51,7 +51,7 @@ def _times(larger: float, smaller: float) -> str:
     factor = larger / smaller if smaller > 0.0 else math.inf
     if factor < BARELY:
         return "just "
-    return f"{factor:.3g}x " if factor < math.inf else ""
+    return f"{format_quantity(factor, 'ratio')}x " if factor < math.inf else ""
 
 
 def unanswered(law: Law, *answers: Value) -> Iterator[str]:

@@ -8,13 +8,15 @@ from difflib import get_close_matches
 from typing import NamedTuple
 
 from scaling_cli.core.findings import DENY, WARN
-from scaling_cli.core.quantities import format_quantity, parse_quantity
+from scaling_cli.core.quantities import format_apart, format_quantity, parse_quantity
 from scaling_cli.errors import InputError
 
 LEVELS = (DENY, WARN)
 ALIASES = {"memory": "memory_bytes", "energy": "energy_mwh"}
+TEN = 10.0  # below it a share may be meant in percent or as a factor: 1.5; ours
 PARSED = {"amount": "number", "share": "number"}  # kinds that `parse_quantity` calls otherwise
-SHOWN = {"amount": "count", "bytes": "count", "number": "ratio", "share": "percent"}
+KEPT = 1e-9  # relative: by so much a limit may be missed through rounding
+SHOWN = {"amount": "count", "number": "ratio", "share": "percent"}
 
 
 class Quantity(NamedTuple):
@@ -25,7 +27,7 @@ class Quantity(NamedTuple):
         kind: how it is written: flops, params, tokens, loss, bytes, amount, number or share.
         meaning: in words, with the unit.
         sums: whether the runs of a budget add up in it.
-        needs: what a run must say to have it, as a key of the file; empty where its law decides.
+        needs: what a run must say to have it, as options; empty where its law decides.
         least: the smallest limit that makes sense.
     """
 
@@ -40,17 +42,23 @@ class Quantity(NamedTuple):
         """Return a value as messages and tables show it."""
         return format_quantity(value, SHOWN.get(self.kind, self.kind))
 
+    def shown_apart(self, value: float, other: float) -> tuple[str, str]:
+        """Return two values as `shown`, but with as many digits as it takes to tell them apart."""
+        return format_apart(value, other, SHOWN.get(self.kind, self.kind))
 
-TWO_LAWS = "two laws to compare: laws: [chinchilla, openai]"
+
+MEMORY = "bytes of the weights, in serve_precision (bf16 where it is not given)"
+TWO_LAWS = "two laws to compare: --law chinchilla --law openai"
+MACHINE, SERVED = "--gpu h100", "--inference-tokens 2T"
 
 QUANTITIES = {
     quantity.name: quantity
     for quantity in (
         Quantity("flops", "flops", "training compute, FLOPs", True),
-        Quantity("gpu_hours", "amount", "accelerator-hours of training", True, "gpu: h100"),
-        Quantity("days", "number", "days of training, one run after another in the sum", True, "gpus: 512"),
-        Quantity("dollars", "amount", "dollars of training", True, "price: 2.50"),
-        Quantity("energy_mwh", "number", "MWh of the accelerators alone", True, "a gpu whose power is known"),
+        Quantity("gpu_hours", "amount", "accelerator-hours of training", True, MACHINE),
+        Quantity("days", "number", "days of training, one run after another in the sum", True, f"{MACHINE} --gpus 512"),
+        Quantity("dollars", "amount", "dollars of training", True, f"{MACHINE} --price 2.50"),
+        Quantity("energy_mwh", "number", "MWh of the accelerators alone", True, "a --gpu whose power is known"),
         Quantity("loss", "loss", "loss, in the law's unit"),
         Quantity("excess_loss", "loss", "loss above the least at the same compute, in the law's unit"),
         Quantity("waste", "share", "share of the compute that the best split would save"),
@@ -58,9 +66,11 @@ QUANTITIES = {
         Quantity("tokens", "tokens", "training tokens, repeats included", True),
         Quantity("tokens_per_param", "number", "training tokens per parameter"),
         Quantity("epochs", "number", "passes over the unique tokens; 1 where no unique_tokens are given"),
-        Quantity("memory_bytes", "bytes", "bytes of the weights, in serve_precision (bf16 where it is not given)"),
-        Quantity("lifetime_flops", "flops", "FLOPs of training and inference", True, "inference_tokens: 2T"),
-        Quantity("lifetime_dollars", "amount", "dollars of training and inference", True, "inference_tokens and price"),
+        Quantity("memory_bytes", "bytes", MEMORY, False, "--config config.json"),
+        Quantity("lifetime_flops", "flops", "FLOPs of training and inference", True, SERVED),
+        Quantity(
+            "lifetime_dollars", "amount", "dollars of training and inference", True, f"{SERVED} {MACHINE} --price 2.50"
+        ),
         Quantity("extrapolation", "number", "factor beyond the range that the law was tried on", least=1.0),
         Quantity("disagreement", "number", "largest / least optimal params of the policy's laws", False, TWO_LAWS, 1.0),
     )
@@ -132,22 +142,31 @@ class Policy(NamedTuple):
         each, total: the rules.
         runs: rules of single runs by name; one replaces the rule of `each` of the same level, form and quantity.
         laws: names of the laws whose disagreement counts.
+        laws_line: where they stand in their file; 0 where there is none.
     """
 
     each: Rules = ()
     total: Rules = ()
     runs: Mapping[str, Rules] = {}
     laws: tuple[str, ...] = ()
+    laws_line: int = 0
 
     def of(self, run: str) -> Rules:
         """Return the rules that a run must keep."""
-        rules = {rule[:3]: rule for rule in (*self.each, *self.runs.get(run, ()))}
-        return tuple(rules.values())
+        own = self.runs.get(run, ())
+        replaced = {rule[:3] for rule in own}
+        return (*(rule for rule in self.each if rule[:3] not in replaced), *own)
 
     @property
     def rules(self) -> Rules:
         """Every rule."""
         return (*self.each, *(rule for rules in self.runs.values() for rule in rules), *self.total)
+
+
+def breaks(value: float, end: float, rule: Rule) -> bool:
+    """Whether a value misses the end of a rule by more than rounding; what is no number always does."""
+    slack = KEPT * abs(end)
+    return not (value <= end + slack if rule.is_max else value >= end - slack)
 
 
 def find_quantity(name: str, form: str, *, where: str, of_total: bool = False) -> Quantity:
@@ -188,8 +207,10 @@ def parse_limit(text: str, quantity: Quantity, *, form: str, name: str) -> float
     0.1
     """
     relative_to = FORMS[form].relative_to
+    if relative_to == "optimum":
+        return parse_share(text, name, most=None)
     if relative_to or quantity.kind == "share":
-        return parse_share(text, name, most=1.0 if relative_to != "optimum" else None)
+        return parse_share(text, name, grows=bool(relative_to))
     bare = text.strip().removeprefix("$") if quantity.name.endswith("dollars") else text
     kind = "number" if quantity.name == "excess_loss" else PARSED.get(quantity.kind, quantity.kind)
     value = parse_quantity(bare, kind, name)
@@ -198,12 +219,20 @@ def parse_limit(text: str, quantity: Quantity, *, form: str, name: str) -> float
     return value
 
 
-def parse_share(text: str, name: str, *, most: float | None = 1.0) -> float:
-    """Return a share, written 20% or 0.2; without the sign at most `most`, lest 20 be taken for 2000 %."""
+def parse_share(text: str, name: str, *, most: float | None = 1.0, grows: bool = False) -> float:
+    """Return a share, written 20% or 0.2.
+
+    Args:
+        text: the share.
+        name: how it was given, for messages.
+        most: what it may be without the sign, lest 20 be taken for 2000 %; None for any.
+        grows: whether more than 100 % makes sense, so that 1.5 could be meant as 150 %.
+    """
     is_percent = text.strip().endswith("%")
     number = parse_quantity(text.strip().removesuffix("%"), "number", name)
     if number < 0.0:
         raise InputError(f"{name} is {text.strip()}", "expected a share of 0 or more, such as 10%")
     if not is_percent and most is not None and number > most:
-        raise InputError(f"{name} is {number:g}", f"expected a share up to 1, or in percent: did you mean {number:g}%?")
+        meant = f"{number:g}% or {100.0 * number:g}%" if grows and number < TEN else f"{number:g}%"
+        raise InputError(f"{name} is {number:g}", f"expected a share up to 1, or in percent: did you mean {meant}?")
     return number / 100.0 if is_percent else number

@@ -6,7 +6,7 @@ The only place that knows suffixes and units. Nothing here knows a law, a file o
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from scaling_cli.errors import InputError
@@ -29,6 +29,12 @@ BYTE_UNITS = {"b": 1.0, "bytes": 1.0} | {
     for power, letter in enumerate("kmgt", 1)
     for end, base in (("b", 1000.0), ("ib", 1024.0))
 }
+
+SHARES = ("percent", "over")  # kinds that are shown a hundredfold
+MOST_DIGITS = 17  # tell any two doubles apart
+_COUNTS = {"T": 1e12, "B": 1e9, "M": 1e6, "k": 1e3, "": 1.0}
+_PERCENT, _NONE = {" %": 0.01}, {"": 1.0}
+_BYTES = {" TB": 1e12, " GB": 1e9, " MB": 1e6, " kB": 1e3}
 
 _DIGITS = r"\d+(?:_\d+)*"
 _NUMBER = re.compile(
@@ -175,7 +181,8 @@ def format_quantity(value: float | str | None, kind: str) -> str:
     Args:
         value: a number in the units of its kind, or text, which is returned as it is.
         kind: params, tokens or count (9.09B); flops (5.76e23); loss (1.9366); ratio (20.2);
-            number (up to four digits); figure (up to six); percent (a fraction: 0.123 is 12.3 %); text.
+            number (up to four digits); figure (up to six); percent (a fraction: 0.123 is 12.3 %); over (the same,
+            never 0.0 % but for 0); bytes (14.0 GB); text.
 
     Returns:
         The text; "-" where there is no value or it is not finite.
@@ -187,8 +194,36 @@ def format_quantity(value: float | str | None, kind: str) -> str:
         return "-"
     if isinstance(value, str) or kind == "text":
         return str(value)
-    shown = 100 * value if kind == "percent" else value
+    shown = 100 * value if kind in SHARES else value
     return _FORMATS[kind](shown) if math.isfinite(shown) else "-"
+
+
+def format_apart(value: float, other: float, kind: str) -> tuple[str, str]:
+    """Return two numbers as `format_quantity` does, but with as many digits as it takes to tell them apart.
+
+    >>> format_apart(7.0001e9, 7e9, "params"), format_apart(15.0, 4.0, "ratio")
+    (('7.0001B', '7B'), ('15', '4'))
+    """
+    texts = format_quantity(value, kind), format_quantity(other, kind)
+    digits = 3
+    while texts[0] == texts[1] != "-" and value != other and digits < MOST_DIGITS:
+        digits += 1
+        unit, scale = _unit_of(max(abs(value), abs(other)), kind)
+        texts = _format_plain(value / scale, digits) + unit, _format_plain(other / scale, digits) + unit
+    return texts
+
+
+def _unit_of(value: float, kind: str) -> tuple[str, float]:
+    """Return the unit or suffix in which a kind shows a value, and what it stands for."""
+    counts = dict.fromkeys(("params", "tokens", "count"), _COUNTS)
+    units = {"bytes": _BYTES, "percent": _PERCENT, "over": _PERCENT, **counts}.get(kind, _NONE)
+    return _largest_unit(value, units)
+
+
+def _largest_unit(value: float, units: Mapping[str, float]) -> tuple[str, float]:
+    """Return the largest unit of which there is a whole one, else the smallest."""
+    *larger, smallest = units.items()
+    return next(((unit, scale) for unit, scale in larger if value >= scale), smallest)
 
 
 def _format_count(value: float) -> str:
@@ -215,7 +250,7 @@ def _format_plain(value: float, digits: int) -> str:
     """Up to that many digits without an exponent, from 0.001 to below 100000; else e-notation."""
     rounded = float(f"{value:.{digits - 1}e}")
     plain = rounded == 0 or 1e-3 <= abs(rounded) < 1e5
-    return f"{rounded:zg}" if plain else _format_scientific(value, digits)
+    return f"{rounded:z.{max(digits, 6)}g}" if plain else _format_scientific(value, digits)
 
 
 def _format_fixed(value: float, decimals: int) -> str:
@@ -228,6 +263,17 @@ def _format_percent(value: float) -> str:
     return f"{value:.1g} %" if 0.005 <= abs(value) < 0.05 else f"{_format_fixed(value, 1)} %"
 
 
+def _format_over(value: float) -> str:
+    """As a percentage, but what is not 0 is never shown as 0.0 %."""
+    return f"{_format_plain(value, 1)} %" if 0.0 < abs(value) < 0.05 else _format_percent(value)
+
+
+def _format_bytes(value: float) -> str:
+    """One decimal and a unit, a power of 1000: 14.0 GB, 0.4 kB."""
+    unit, scale = _largest_unit(abs(value), _BYTES)
+    return _format_fixed(value / scale, 1) + unit
+
+
 _FORMATS: dict[str, Callable[[float], str]] = {
     "params": _format_count,
     "tokens": _format_count,
@@ -238,4 +284,6 @@ _FORMATS: dict[str, Callable[[float], str]] = {
     "number": lambda value: _format_plain(value, 4),
     "figure": lambda value: _format_plain(value, 6),
     "percent": _format_percent,
+    "over": _format_over,
+    "bytes": _format_bytes,
 }

@@ -1,244 +1,212 @@
-"""The least changes that bring a run within a rule, in words: each changes one thing and leaves the rest.
+"""The least changes that bring a run within a rule: each changes one input, and was planned anew to see that it holds.
 
-Amounts are rounded away from what the run has now, so that what is printed keeps the rule. Where no change is known, or
-none exists, nothing is said.
+Amounts are rounded away from what the run has now, to what is printed, before they are tried.
 """
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from typing import NamedTuple
 
-from scaling_cli.core.cases import Basis, Case, disagreement
+from scaling_cli.core.cases import SERVED_IN, Basis, Case, optimum_of
+from scaling_cli.core.inputs import HELD, Input, inputs_of, split_of
 from scaling_cli.core.machines import BYTES
-from scaling_cli.core.notes import experimented
+from scaling_cli.core.nearest import Place, Search
+from scaling_cli.core.policies import FORMS, Rule, breaks
 from scaling_cli.core.quantities import format_quantity
-from scaling_cli.core.search import find_bracket, find_root
-from scaling_cli.core.surface import LARGEST
-from scaling_cli.errors import NoAnswer
+from scaling_cli.core.sheets import Spec
+from scaling_cli.errors import ScalingError
 
-DIGITS = 3  # that messages show
-SAME = 1e-12  # relative: rounding of an amount that is a round number
-HERE, ON_THESE, AT_SAME = "at this size", "on these tokens", "at the same compute"
-GROWTH = 1.01  # factor of compute over which the slope of a disagreement is taken
-SECANTS, CLOSE = 8, 1e-6
-
-
-class Miss(NamedTuple):
-    """A run that misses a limit: which quantity, its value, and the target in its unit."""
-
-    case: Case
-    basis: Basis
-    quantity: str
-    value: float
-    target: float
-    is_max: bool
-
-    def number(self, name: str) -> float:
-        """Return a number that every planned run has."""
-        return float(self.case.numbers[name] or math.nan)
+MOST = 3  # remedies of one finding
+OF_DATA = ("loss", "excess_loss", "waste", "epochs")  # what more unique tokens are a remedy for
+TURNING = ("excess_loss", "waste", "extrapolation", "disagreement")  # what is least in between
+OF_SPLIT = ("excess_loss", "waste")  # what another split of the same compute is the first remedy for
+OPTIMUM = "optimum"
+NONE = "no change of one input reaches it"
+DECIMALS = 1e4  # of a loss, as messages show it
+FAR, SMALLEST = 700.0, 1e-300  # logarithms that stand for all and for next to nothing
+Over = Callable[[Spec], float]
 
 
-def remedy(case: Case, quantity: str, target: float, *, is_max: bool, of_optimum: bool = False) -> str:
-    """Return the least changes that take a run's quantity to a target, in words; empty where none is known.
+class Aim(NamedTuple):
+    """What a run is to keep: a rule, and its end in the unit of the quantity, unless that follows the run's optimum."""
 
-    Args:
-        case: the run.
-        quantity: one of QUANTITIES.
-        target: the limit, in the unit of the quantity.
-        is_max: whether it bounds from above.
-        of_optimum: whether it came from the optimum at the run's compute, which therefore stays.
+    rule: Rule
+    end: float
+
+    @property
+    def of_optimum(self) -> bool:
+        """Whether the rule is told from the optimum at the run's compute."""
+        return FORMS[self.rule.form].relative_to == "optimum"
+
+    def over(self, case: Case) -> float:
+        """Return the logarithm of how far a run lies beyond the end: above zero where the rule is broken.
+
+        NaN where a number is not known; infinite, or as good, where one is zero.
+        """
+        value, end = case.numbers[self.rule.quantity], self.end
+        if self.of_optimum:
+            best = optimum_of(case, self.rule.quantity)
+            end = math.nan if best is None else self.rule.end(best)
+        if value is None or math.isnan(end):
+            return math.nan
+        side = 1.0 if self.rule.is_max else -1.0
+        beyond = side * math.log(value / end) if value > 0.0 and end > 0.0 else side * math.copysign(FAR, value - end)
+        return max(beyond, SMALLEST) if breaks(value, end, self.rule) else min(beyond, 0.0)
+
+
+class Remedy(NamedTuple):
+    """A change of one input that keeps a rule.
+
+    Fields:
+        key: the input: a key of FIELDS, "max days" for a limit of the run's own, SPLIT, or OPTIMUM.
+        value: what it becomes.
+        spec: the run with it.
+        words: the change in words.
     """
-    value = case.numbers.get(quantity)
-    if case.basis is None or value is None or target <= 0.0:
+
+    key: str
+    value: float | str
+    spec: Spec
+    words: str
+
+
+def find_remedies(case: Case, aim: Aim) -> tuple[Remedy, ...]:
+    """Return changes that take a run to an aim, each alone; none where the run was read from a saved answer."""
+    if case.basis is None:
+        return ()
+    over = _over(case.basis, aim)
+    by_split = list(_by_split(case, aim, over))
+    others = () if by_split else (*_by_inputs(case, aim, over), *_by_optimum(case, aim, over))
+    return (*_by_precision(case.basis, aim, over), *by_split, *others)[:MOST]
+
+
+def say_remedies(case: Case, aim: Aim) -> str:
+    """Return the remedies in words; that there are none, where that is so; empty where the run was only read."""
+    if case.basis is None:
         return ""
-    ways = _at_same_compute if of_optimum else WAYS[quantity]
-    found: list[str] = []
-    with suppress(NoAnswer, ArithmeticError, ValueError):
-        found.extend(ways(Miss(case, case.basis, quantity, value, target, is_max)))
-    return ", or ".join(found)
+    return ", or ".join(remedy.words for remedy in find_remedies(case, aim)) or f"{NONE}{_floor(case, aim)}"
 
 
-def _compute(miss: Miss) -> Iterator[str]:
-    """Fewer FLOPs; where days are limited, more accelerators."""
-    factor = miss.target / miss.value
-    machine = miss.basis.demands.machine
-    if miss.quantity == "days" and machine is not None and machine.gpus:
-        gpus = (math.ceil if miss.is_max else math.floor)(machine.gpus / factor * (1.0 - SAME if miss.is_max else 1.0))
-        if gpus >= 1:
-            yield f"{gpus} accelerators instead of {machine.gpus:g}"
-    flops = miss.number("flops")
-    if {"params", "tokens"} & set(miss.basis.given) and "loss" not in miss.basis.given:
-        surface = miss.basis.surface
-        yield _instead(miss, "tokens", surface.tokens_for(flops * factor, miss.number("params")), HERE)
-        yield _instead(miss, "params", surface.params_for(flops * factor, miss.number("tokens")), ON_THESE)
-    else:
-        yield _instead(miss, "flops", flops * factor, "")
+def _over(basis: Basis, aim: Aim) -> Over:
+    """Return how far a run is beyond the aim once it is planned anew; NaN where it can not be."""
+
+    def over(spec: Spec) -> float:
+        try:
+            case = basis.again(spec)
+            least = min(float(case.numbers[name] or math.nan) for name in ("params", "tokens"))
+            return aim.over(case) if least >= 1.0 else math.nan
+        except (ScalingError, ArithmeticError, ValueError):
+            return math.nan
+
+    return over
 
 
-def _size(miss: Miss) -> Iterator[str]:
-    yield _instead(miss, miss.quantity, miss.target, "")
-
-
-def _ratio(miss: Miss) -> Iterator[str]:
-    if "flops" in miss.basis.given:
-        yield from _at_same_compute(miss)
+def _by_precision(basis: Basis, aim: Aim, over: Over) -> Iterator[Remedy]:
+    """Yield the widest precision of the weights in which they fit."""
+    if aim.rule.quantity != "memory_bytes" or not aim.rule.is_max:
         return
-    yield _instead(miss, "tokens", miss.target * miss.number("params"), HERE)
-    yield _instead(miss, "params", miss.number("tokens") / miss.target, ON_THESE)
-
-
-def _loss(miss: Miss) -> Iterator[str]:
-    surface, silent = miss.basis.surface, True
-    if not {"params", "tokens"} & set(miss.basis.given):
-        yield _instead(miss, "flops", miss.basis.planner.frontier.flops_for_loss(miss.target), "")
-        return
-    with suppress(NoAnswer):
-        yield _instead(miss, "tokens", surface.tokens_at_loss(miss.number("params"), miss.target), HERE)
-        silent = False
-    with suppress(NoAnswer):
-        yield _instead(miss, "params", surface.params_at_loss(miss.number("tokens"), miss.target), ON_THESE)
-        silent = False
-    if silent:
-        yield "neither more tokens nor more params alone reach it"
-
-
-def _excess(miss: Miss) -> Iterator[str]:
-    """Another split of the same compute, whose loss is above the least by no more than the target."""
-    if not miss.is_max:
-        return
-    planner, flops = miss.basis.planner, miss.number("flops")
-    if miss.quantity == "waste":
-        loss = planner.surface_frontier.loss(flops * (1.0 - miss.target))
-    else:
-        loss = planner.surface_frontier.loss(flops) + miss.target
-    yield _split_at_loss(miss, loss)
-
-
-def _split_at_loss(miss: Miss, loss: float) -> str:
-    surface, flops, params = miss.basis.surface, miss.number("flops"), miss.number("params")
-    best = surface.optimal_params(flops)
-    least = surface.loss_of(best, surface.tokens_for(flops, best))
-    if loss < least:
-        return "no split of this compute keeps it with these unique tokens"
-    low, high = surface.params_range(flops, loss, best)
-    return _split(miss, high if params > best else low)
-
-
-def _at_same_compute(miss: Miss) -> Iterator[str]:
-    surface, flops = miss.basis.surface, miss.number("flops")
-    if miss.quantity == "loss":
-        yield _split_at_loss(miss, miss.target)
-    elif miss.quantity == "params":
-        yield _split(miss, miss.target)
-    elif miss.quantity == "tokens":
-        yield _split(miss, surface.params_for(flops, miss.target))
-    else:
-        start = math.log(miss.number("params"))
-        ratio: Callable[[float], float] = lambda x: math.log(surface.tokens_for(flops, math.exp(x)) / miss.target) - x  # noqa: E731
-        found = find_bracket(ratio, start, lowest=0.0, highest=LARGEST)
-        if found is not None:
-            yield _split(miss, math.exp(find_root(ratio, *found)))
-
-
-def _split(miss: Miss, params: float) -> str:
-    rounded = away(params, miss.number("params"))
-    tokens = miss.basis.surface.tokens_for(miss.number("flops"), rounded)
-    return f"{_shown(rounded, 'params')} params on {_shown(tokens, 'tokens')} tokens {AT_SAME}"
-
-
-def _epochs(miss: Miss) -> Iterator[str]:
-    unique = miss.basis.demands.unique_tokens
-    if unique is not None:
-        new = _shown(away(miss.number("tokens") / miss.target, unique), "tokens")
-        yield f"{new} unique tokens instead of {_shown(unique, 'tokens')}"
-        yield _instead(miss, "tokens", miss.target * unique, "")
-
-
-def _memory(miss: Miss) -> Iterator[str]:
-    each = miss.target / miss.number("params")
-    fitting = [name for name, bytes_each in BYTES.items() if bytes_each <= each] if miss.is_max else []
-    if fitting:
-        yield f"weights served in {max(fitting, key=BYTES.__getitem__)}"
-    yield _instead(miss, "params", miss.number("params") * miss.target / miss.value, "")
-
-
-def _lifetime(miss: Miss) -> Iterator[str]:
-    """Fewer tokens served; fewer params, to which both parts are proportional under 6ND."""
-    served = float(miss.basis.demands.inference_tokens or math.nan)
-    training = miss.number("flops" if miss.quantity == "lifetime_flops" else "dollars")
-    rest = (miss.target - training) / (miss.value - training) * served
-    if rest > 0.0:
-        yield f"{_shown(away(rest, served), 'tokens')} inference tokens instead of {_shown(served, 'tokens')}"
-    if "flops" not in miss.basis.planner.law.relations:
-        yield _instead(miss, "params", miss.number("params") * miss.target / miss.value, ON_THESE)
-
-
-def _extrapolation(miss: Miss) -> Iterator[str]:
-    """What lies too far beyond the range, and how far it may."""
-    if not miss.is_max:
-        return
-    words = {"C": "flops", "N": "params", "D": "tokens"}
-    planner = miss.basis.planner
-    ranges = experimented(planner.law, planner.relations_used())
-    needed = []
-    for letter, name in words.items():
-        low, high = ranges.get(letter, (0.0, math.inf))
-        end = min(max(miss.number(name), low / miss.target), high * miss.target)
-        if end != miss.number(name):
-            needed.append(_instead(miss, name, end, ""))
-    yield " and ".join(needed)
-
-
-def _disagreement(miss: Miss) -> Iterator[str]:
-    """The compute at which the laws agree so far: by secants, exact in one step for power laws."""
-    if not miss.is_max:
-        return
-    spread: Callable[[float], float] = lambda x: math.log(  # noqa: E731
-        (disagreement(miss.basis.compared, math.exp(x)) or math.nan) / miss.target
-    )
-    x = math.log(miss.number("flops"))
-    before, there = x + math.log(GROWTH), spread(x)
-    at_before = spread(before)
-    for _ in range(SECANTS):
-        if abs(there) < CLOSE:
-            yield _instead(miss, "flops", math.exp(x), "")
+    now = BYTES[basis.demands.serving.precision or SERVED_IN]
+    for name, size in sorted(BYTES.items(), key=lambda item: -item[1]):
+        spec = basis.spec._replace(budget={**basis.spec.budget, "serve_precision": name})
+        if size < now and over(spec) <= 0.0:
+            yield Remedy("serve_precision", name, spec, f"weights served in {name}")
             return
-        before, x, at_before = x, x - there * (x - before) / (there - at_before), there
-        there = spread(x)
 
 
-WAYS: dict[str, Callable[[Miss], Iterator[str]]] = {
-    **dict.fromkeys(("flops", "gpu_hours", "days", "dollars", "energy_mwh"), _compute),
-    **dict.fromkeys(("params", "tokens"), _size),
-    **dict.fromkeys(("excess_loss", "waste"), _excess),
-    **dict.fromkeys(("lifetime_flops", "lifetime_dollars"), _lifetime),
-    "loss": _loss,
-    "tokens_per_param": _ratio,
-    "epochs": _epochs,
-    "memory_bytes": _memory,
-    "extrapolation": _extrapolation,
-    "disagreement": _disagreement,
-}
+def _by_split(case: Case, aim: Aim, over: Over) -> Iterator[Remedy]:
+    split = split_of(case) if aim.of_optimum or aim.rule.quantity in OF_SPLIT else None
+    if split is not None:
+        yield from _remedy(split, _search(split, case, aim, over).nearest(), "")
 
 
-def _instead(miss: Miss, name: str, new: float, where: str) -> str:
-    old = miss.number(name)
-    noun = "FLOPs" if name == "flops" else name
-    return f"{_shown(away(new, old), name)} {noun} instead of {_shown(old, name)} {where}".rstrip()
+def _by_inputs(case: Case, aim: Aim, over: Over) -> Iterator[Remedy]:
+    """Yield one remedy for each input that moves the number far enough; an odd one where there is no other."""
+    searches = [(one, _search(one, case, aim, over)) for one in inputs_of(case) if _may_lead(one, case, aim)]
+    moving = {one.key for one, search in searches if search.moves}
+
+    def remedies(*, odd: bool) -> Iterator[Remedy]:
+        for one, search in searches:
+            if _is_odd(one, search, aim) == odd:
+                yield from _remedy(one, search.nearest(), HELD[one.beside] if one.beside in moving else "")
+
+    yield from list(remedies(odd=False)) or list(remedies(odd=True)) or _from_afar(searches, aim)
 
 
-def away(new: float, old: float) -> float:
-    """Return a new amount rounded to the digits that messages show, away from the old one.
+def _may_lead(one: Input, case: Case, aim: Aim) -> bool:
+    """Whether an input can lead to the aim, as far as that is known without trying."""
+    if one.key == "gpus" and case.basis is not None and not case.basis.demands.limits:
+        return aim.rule.quantity == "days"
+    return one.key == "unique_tokens" or not _floor(case, aim)
 
-    >>> away(70.06e9, 90e9), away(70.01e9, 50e9)
-    (70000000000.0, 70100000000.0)
+
+def _from_afar(searches: list[tuple[Input, Search]], aim: Aim) -> Iterator[Remedy]:
+    """Yield remedies beyond where a number is level, or turns: a limit that does not bind yet."""
+    if aim.rule.form == "max" and aim.rule.quantity in TURNING:
+        return  # these have one valley, and it was searched
+    for one, search in searches:
+        if search.turns or not search.moves:
+            yield from _remedy(one, search.elsewhere(), HELD.get(one.beside, ""))
+
+
+def _is_odd(one: Input, search: Search, aim: Aim) -> bool:
+    """Whether nobody would ask for a change first: less data, or more where data are no matter; more to serve."""
+    if one.key == "unique_tokens":
+        return search.side < 0.0 or aim.rule.quantity not in OF_DATA
+    return one.key == "inference_tokens" and search.side > 0.0
+
+
+def _search(one: Input, case: Case, aim: Aim, over: Over) -> Search:
+    turns = aim.of_optimum or aim.rule.quantity in TURNING
+    return Search(lambda amount: over(one.put(amount)), Place(one.old, aim.over(case)), one.rounded, turns=turns)
+
+
+def _remedy(one: Input, amount: float | None, where: str) -> Iterator[Remedy]:
+    if amount is not None:
+        yield Remedy(one.key, amount, one.put(amount), f"{one.words(amount)} {where}".rstrip())
+
+
+def _by_optimum(case: Case, aim: Aim, over: Over) -> Iterator[Remedy]:
+    """Yield the law's own split of the run's compute, where the run says another."""
+    basis = case.basis
+    if basis is None or not (aim.of_optimum or aim.rule.quantity in OF_SPLIT):
+        return
+    spec = basis.spec
+    if len(spec.known) + bool(spec.config) < 2 or "loss" in spec.known:
+        return
+    flops = spec.known.get("flops", float(f"{case.numbers['flops']:.2e}"))  # as it is shown
+    alone = spec._replace(known={"flops": flops}, config="")
+    if over(alone) <= 0.0:
+        amount = flops if isinstance(flops, str) else f"{format_quantity(flops, 'flops')} FLOPs"
+        yield Remedy(OPTIMUM, flops, alone, f"{amount} alone, whose split the law decides")
+
+
+def _floor(case: Case, aim: Aim) -> str:
+    """Return what the loss stays above whatever is changed, in words; empty where nothing is known of that."""
+    basis = case.basis
+    if basis is None or aim.rule.quantity != "loss" or not aim.rule.is_max or aim.of_optimum:
+        return ""
+    try:
+        floor = _least_loss(case, basis)
+    except (ScalingError, ArithmeticError, ValueError):
+        return ""
+    if floor < aim.end:
+        return ""
+    unique = basis.demands.unique_tokens
+    data = "" if unique is None else f"with {format_quantity(unique, 'tokens')} unique tokens "
+    return f": {data}the loss stays above {format_quantity(math.floor(floor * DECIMALS) / DECIMALS, 'loss')}"
+
+
+def _least_loss(case: Case, basis: Basis) -> float:
+    """Return a loss that no change of one input goes below: of more tokens or params alone, else of both.
+
+    Raises: NoAnswer where the law has no loss of infinitely many.
     """
-    power = math.floor(math.log10(new)) - DIGITS + 1
-    scaled = new / 10.0**power
-    digits = math.floor(scaled * (1.0 + SAME)) if new < old else math.ceil(scaled * (1.0 - SAME))
-    return float(f"{digits}e{power}")
-
-
-def _shown(value: float, name: str) -> str:
-    return format_quantity(value, name)
+    surface = basis.surface
+    if not surface.has_loss:
+        return basis.planner.frontier.irreducible
+    if set(basis.spec.known) == {"params", "tokens"}:
+        params, tokens = (float(case.numbers[name] or math.nan) for name in ("params", "tokens"))
+        return float(min(surface.loss_of(params, math.inf), surface.loss_of(math.inf, tokens)))
+    if basis.demands.is_constrained:
+        return surface.irreducible
+    return min(surface.irreducible, basis.planner.frontier.irreducible)  # a law may state the loss of its optimum

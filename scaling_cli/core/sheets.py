@@ -1,5 +1,6 @@
-"""A budget as it is written down: named runs, each by what is known of it, and a policy. Data only."""
+"""A budget as it is written down: named runs, each by what is known of it, and a policy."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ class Field(NamedTuple):
 
     Fields:
         name: the key.
-        kind: how it is written: a kind of `parse_quantity`, share, text, file, price, limits or settings.
+        kind: how it is written: a kind of `parse_quantity`, share, text, file, price, dollars, limits or settings.
         meaning: in words.
     """
 
@@ -42,7 +43,7 @@ FIELDS = {
         Field("inference_tokens", "tokens", "Tokens that the model will read and write in its life: 2T."),
         Field("serve_precision", "text", "Precision of the weights when served: bf16, fp8, int4."),
         Field("inference_mfu", "share", "Utilisation of inference: 20%."),
-        Field("inference_price", "number", "Dollars per accelerator-hour of inference: 1.80."),
+        Field("inference_price", "dollars", "Dollars per accelerator-hour of inference: 1.80."),
         Field("max", "limits", "What to spend up to, where the law plans the run: {days: 30}."),
         Field("min", "limits", "What the planned run must have at least: {tokens_per_param: 20}."),
     )
@@ -63,6 +64,7 @@ class Spec(NamedTuple):
         config: the file whose params count; empty where there is none.
         budget: fields of `budgets.Budget`.
         line: where it stands in its file, from 1; 0 where there is none.
+        lines: where each of its keys stands, those of the defaults too; `max days` is the days below its max.
     """
 
     name: str
@@ -72,6 +74,7 @@ class Spec(NamedTuple):
     config: str = ""
     budget: Mapping[str, Any] = {}
     line: int = 0
+    lines: Mapping[str, int] = {}
 
 
 class Sheet(NamedTuple):
@@ -80,3 +83,50 @@ class Sheet(NamedTuple):
     specs: tuple[Spec, ...]
     policy: Policy = Policy()
     file: str = ""
+
+
+def deciding_line(lines: Mapping[str, int], quantity: str) -> int:
+    """Return the line of the key that decides a quantity of a run: its own, else the first known of the run.
+
+    Args:
+        lines: of the run's keys, as Spec has them.
+        quantity: one of QUANTITIES; a config says the params.
+
+    Returns: the line, from 1; 0 where the run has no such key.
+    """
+    own = (quantity, "config") if quantity == "params" else (quantity,)
+    return next((lines[key] for key in (*own, *KNOWNS, "config", "max") if key in lines), 0)
+
+
+_AS_KEYS = (
+    (r"--law ([\w.-]+) --law ([\w.-]+)", r"laws: [\1, \2]"),
+    (r"(?<=\d) (?=--)", ", "),
+    (r"--(max|min) (\w+)=([^\s,;]*\w%?)", r"\1: {\2: \3}"),
+    (r"--([a-z][a-z-]*) (?=[^\s]*\d)", r"--\1: "),
+)
+_OPTION = re.compile(r"--([a-z][a-z-]*)")
+
+
+def as_keys(text: str) -> str:
+    """Return words on options in the language of a file.
+
+    >>> as_keys("--mfu-from and --mfu are both given"), as_keys("give --gpu h100 --price 2.50, or --max days=9")
+    ('mfu_from and mfu are both given', 'give gpu: h100, price: 2.50, or max: {days: 9}')
+    """
+    for pattern, key in _AS_KEYS:
+        text = re.sub(pattern, key, text)
+    return _OPTION.sub(lambda option: option[1].replace("-", "_"), text)
+
+
+def key_named(text: str, lines: Mapping[str, int]) -> str:
+    """Return the first key of a run that a message on options speaks of; empty where there is none.
+
+    >>> key_named("--max days is 'x', not a number", {"gpu": 3, "max": 4, "max days": 5})
+    'max days'
+    """
+    for option in re.finditer(r"--([a-z][a-z-]*)(?: (\w+))?", text):
+        key = option[1].replace("-", "_")
+        for name in (f"{key} {option[2]}", key):
+            if name in lines:
+                return name
+    return ""

@@ -1,10 +1,8 @@
 """How a check and a difference of budgets look as table, JSON and CSV."""
 
-from collections.abc import Sequence
-
-from scaling_cli.core.findings import DENY, TOTAL, Change, Checked, Finding
-from scaling_cli.core.policies import QUANTITIES
+from scaling_cli.core.findings import DENY, TOTAL, Change, Checked, Difference
 from scaling_cli.report.report import Column, Report, Row, Table
+from scaling_cli.report.wording import absolute, counted, shown, shown_pair, summary, verdict
 
 SHORT = ("run", "rule", "level", "value", "limit", "over", "file", "line", "message", "remedy")
 MOST_ROWS = 200  # of a table for people
@@ -14,7 +12,7 @@ FINDINGS = [
     Column("rule", "rule"),
     Column("value", "value"),
     Column("limit", "limit"),
-    Column("over", "missed by", "percent", "of the limit"),
+    Column("over", "missed by", "over", "of the limit"),
     Column("remedy", "least change"),
 ]
 PLANS = [
@@ -39,30 +37,37 @@ CHANGES = [
 def check_report(checked: Checked) -> Report:
     """Return the report of `scaling check`."""
     rows = [{key: getattr(finding, key) for key in SHORT} for finding in checked.findings]
-    verdict = "passed" if checked.passed else "failed"
-    count = f"{len(rows)} finding{'s' * (len(rows) != 1)} in {checked.runs} run{'s' * (checked.runs != 1)}"
     worst_first = rows if len(rows) <= MOST_ROWS else sorted(rows, key=lambda row: row["level"] != DENY)
-    shown = [_shown(row) for row in worst_first[:MOST_ROWS]]
-    tables = [Table(f"Findings: {verdict}", FINDINGS, shown)] if rows else []
+    found = [_shown(row) for row in worst_first[:MOST_ROWS]]
+    title = f"Findings: {'passed' if checked.passed else 'failed'}{counted(checked)}"
+    tables = [Table(title, FINDINGS, found)] if rows else []
     tables.append(_plans(checked))
     left_out = max(len(rows), checked.runs) > MOST_ROWS
     more = [f"the tables show {MOST_ROWS} findings and runs at most: `--format json` and csv list all"] * left_out
-    extra = {"passed": checked.passed, "totals": checked.totals, "runs": checked.runs, "plans": checked.plans}
-    return Report("scaling.check/1", rows, [f"{verdict}: {count}", *checked.notes, *more], tables, extra)
+    extra = {
+        "passed": checked.passed,
+        "fail_on": checked.fail_on,
+        "rules": checked.rules,
+        "totals": checked.totals,
+        "runs": checked.runs,
+        "plans": checked.plans,
+    }
+    notes = [verdict(checked), *checked.notes, *more]
+    return Report("scaling.check/1", rows, notes, tables, extra, keys=SHORT)
 
 
-def diff_report(changes: Sequence[Change], broken: Sequence[Finding], plans: Sequence[Row]) -> Report:
+def diff_report(found: Difference) -> Report:
     """Return the report of `scaling diff`."""
-    rows = [change._asdict() for change in changes]
-    tables = [Table("", CHANGES, [_shown_change(change) for change in changes])]
-    extra = {"broken": [finding._asdict() for finding in broken], "plans": plans}
-    return Report("scaling.diff/1", rows, diff_notes(changes, broken), tables, extra)
+    rows = [change._asdict() for change in found.changes]
+    tables = [Table("", CHANGES, [_shown_change(change) for change in found.changes])]
+    extra = {"broken": [finding._asdict() for finding in found.broken], "plans": found.plans}
+    notes = [*broken_notes(found), summary(found.changes), *found.notes]
+    return Report("scaling.diff/1", rows, notes, tables, extra, keys=Change._fields)
 
 
-def diff_notes(changes: Sequence[Change], broken: Sequence[Finding]) -> list[str]:
-    """Return what to say beside changes: which rules they break, or that there are none."""
-    notes = [f"{finding.run} breaks {finding.rule} ({finding.level}): {finding.message}" for finding in broken]
-    return notes if any(change.change != 0.0 for change in changes) else [*notes, "nothing changed"]
+def broken_notes(found: Difference) -> list[str]:
+    """Return which rules the change breaks, a sentence each."""
+    return [f"{finding.run} breaks {finding.rule} ({finding.level}): {finding.message}" for finding in found.broken]
 
 
 def _plans(checked: Checked) -> Table:
@@ -76,18 +81,13 @@ def _plans(checked: Checked) -> Table:
 
 def _shown(row: Row) -> Row:
     """Return a finding with its numbers as their quantity is shown."""
-    quantity = QUANTITIES[str(row["rule"]).split()[-1]]
-    numbers = {key: quantity.shown(_number(row[key])) for key in ("value", "limit")}
-    return {**row, **numbers}
+    value, limit = shown_pair(_number(row["value"]), _number(row["limit"]), str(row["rule"]).split()[-1])
+    return {**row, "value": value, "limit": limit}
 
 
 def _shown_change(change: Change) -> Row:
-    quantity = QUANTITIES[change.quantity]
-    sign = "+" if (change.change or 0.0) > 0.0 else ""
-    old, new, by = (quantity.shown(value) for value in (change.old, change.new, change.change))
-    is_known = (change.old is None, change.new is None)
-    by = {(True, False): "added", (False, True): "removed"}.get(is_known, sign + by)
-    return {**change._asdict(), "old": old, "new": new, "change": by}
+    old, new = (shown(value, change.quantity) for value in (change.old, change.new))
+    return {**change._asdict(), "old": old, "new": new, "change": absolute(change)}
 
 
 def _number(value: object) -> float | None:

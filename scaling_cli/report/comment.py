@@ -8,10 +8,24 @@ import re
 from collections.abc import Sequence
 from itertools import accumulate
 
-from scaling_cli.core.findings import Change, Checked, Finding
+from scaling_cli.core.findings import Change, Checked, Difference, Finding
 from scaling_cli.core.policies import QUANTITIES
 from scaling_cli.core.quantities import format_quantity
-from scaling_cli.report.wording import NAME, count, place, relative, sentences, severity, shorten, shown, totals_first
+from scaling_cli.report.wording import (
+    NAME,
+    absolute,
+    count,
+    mark,
+    place,
+    relative,
+    sentences,
+    shorten,
+    shown,
+    shown_pair,
+    summary,
+    tally,
+    totals_first,
+)
 
 CHECK_MARKER, DIFF_MARKER = "<!-- scaling-check -->", "<!-- scaling-diff -->"
 LIMIT = 65_536
@@ -26,23 +40,31 @@ _BREAKS = re.compile(r"(?<=[@#!~])(?=\S)|(?<=:)(?=[\w/+-])|(?<=www)(?=\.)", re.I
 
 def comment_check(checked: Checked) -> str:
     """Return verdict, sums, findings and notes, with the last findings left out where they do not fit."""
-    verdict = "passes" if checked.passed else "fails"
-    found = [severity(finding) for finding in checked.findings]
-    counts = ", ".join(count(found.count(word), word) for word in ("error", "warning"))
-    head = [CHECK_MARKER, f"### Budget {verdict}: {counts} in {count(checked.runs, 'run')}", *_totals(checked)]
+    heading = f"### Budget {'passes' if checked.passed else 'fails'}: {tally(checked)}"
+    return _findings([CHECK_MARKER, heading, *_totals(checked)], checked, LIMIT)
+
+
+def comment_diff(found: Difference) -> str:
+    """Return the rules that the change breaks and what changed, the sums first; the last are left out as needed."""
+    heading = f"### Budget: {summary(found.changes)}"
+    if found.broken:
+        heading += f", {count(len(found.broken), 'new finding')}"
+    head = [DIFF_MARKER, heading]
+    if found.broken:
+        head = [_findings(head, found.checked._replace(notes=()), LIMIT // 4)]
+    if found.changes:
+        head.append(_table_head(["run", "quantity", "before", "after", "change", "of before"]))
+    rows = [_change_row(change) for change in totals_first(found.changes)]
+    return _fit(head, rows, "change", found.notes)
+
+
+def _findings(head: Sequence[str], checked: Checked, room: int) -> str:
+    """Return the blocks of the head, as many findings as fit in so many characters, and the notes."""
     if checked.findings:
-        head.append(_table_head(["", "run", "rule", "is", "limit", "over by", "where", "why, and what would do"]))
+        titles = ["", "run", "rule", "is", "limit", "over by", "where", "why, and what would do"]
+        head = [*head, _table_head(titles)]
     rows = [_finding_row(finding, checked) for finding in checked.findings]
-    return _fit(head, rows, "finding", checked.notes)
-
-
-def comment_diff(changes: Sequence[Change], notes: Sequence[str]) -> str:
-    """Return what changed, the sums first, with the last changes left out where they do not fit."""
-    changed = sum(change.change != 0.0 for change in changes)  # sums are there unchanged too
-    head = [DIFF_MARKER, f"### Budget: {count(changed, 'change') if changed else 'nothing changed'}"]
-    if changes:
-        head.append(_table_head(["run", "quantity", "before", "after", "change"]))
-    return _fit(head, [_change_row(change) for change in totals_first(changes)], "change", notes)
+    return _fit(head, rows, "finding", checked.notes, room=room)
 
 
 def _totals(checked: Checked) -> list[str]:
@@ -57,14 +79,19 @@ def _finding_row(finding: Finding, checked: Checked) -> str:
     file, line = place(finding, checked)
     quantity = finding.rule.rpartition(" ")[2]
     where = _code(file) + (f" line {line}" if line else "") if file else ""
-    over = format_quantity(finding.over, "percent")
-    values = [_inert(text) for text in (shown(finding.value, quantity), shown(finding.limit, quantity), over)]
+    over = format_quantity(finding.over, "over")
+    values = [_inert(text) for text in (*shown_pair(finding.value, finding.limit, quantity), over)]
     said = _inert("; ".join(sentences(finding)))
-    return _row([severity(finding), _code(finding.run), _code(finding.rule), *values, where, said])
+    return _row([_inert(mark(finding, checked)), _code(finding.run), _code(finding.rule), *values, where, said])
 
 
 def _change_row(change: Change) -> str:
-    values = (shown(change.old, change.quantity), shown(change.new, change.quantity), relative(change))
+    values = (
+        shown(change.old, change.quantity),
+        shown(change.new, change.quantity),
+        absolute(change),
+        relative(change),
+    )
     return _row([_code(change.run), _code(change.quantity), *map(_inert, values)])
 
 
@@ -72,11 +99,11 @@ def _meaning(name: str) -> str:
     return _inert(QUANTITIES[name].meaning) if name in QUANTITIES else ""
 
 
-def _fit(head: Sequence[str], rows: Sequence[str], noun: str, notes: Sequence[str]) -> str:
+def _fit(head: Sequence[str], rows: Sequence[str], noun: str, notes: Sequence[str], *, room: int = LIMIT) -> str:
     """Return the blocks of the head, as many rows as fit below its last, and the notes."""
     start = "\n\n".join(block.rstrip("\n") for block in head) + "\n"
     end = _notes(notes)
-    kept = _count_fitting(rows, LIMIT - len(start) - len(end) - NAME)  # room to say what is left out
+    kept = _count_fitting(rows, room - len(start) - len(end) - NAME)  # room to say what is left out
     cut = f"\n{count(len(rows) - kept, f'more {noun}')} left out for length.\n" if kept < len(rows) else ""
     return f"{start}{''.join(rows[:kept])}{cut}{end}"
 

@@ -1,8 +1,6 @@
 """The faces that a check or a diff shows to other programs: markdown, GitHub annotations, JUnit, SARIF."""
 
-from collections.abc import Sequence
-
-from scaling_cli.core.findings import Change, Checked
+from scaling_cli.core.findings import Checked, Difference
 from scaling_cli.errors import InputError
 from scaling_cli.report.annotations import annotate_check, annotate_diff
 from scaling_cli.report.comment import comment_check, comment_diff
@@ -29,13 +27,13 @@ def render_check(checked: Checked, fmt: str) -> str:
     return _FACES[fmt][0](checked)
 
 
-def render_diff(changes: Sequence[Change], notes: Sequence[str], fmt: str) -> str:
-    """Return what changed between two budgets as markdown, github, junit or sarif; every line ends.
+def render_diff(found: Difference, fmt: str) -> str:
+    """Return what changed between two budgets, and what that breaks, as markdown, github, junit or sarif.
 
     Raises: InputError for another format.
     """
     _refuse_unknown(fmt)
-    return _FACES[fmt][1](changes, notes)
+    return _FACES[fmt][1](found)
 
 
 def _refuse_unknown(fmt: str) -> None:

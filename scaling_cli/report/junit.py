@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
-from scaling_cli.core.findings import Change, Checked, Finding
-from scaling_cli.report.wording import change_line, count, is_failure, place, sentences, severity, shorten, title
+from scaling_cli.core.findings import Checked, Difference, Finding
+from scaling_cli.report.wording import change_line, count, mark, place, remarks, sentences, shorten, title
 
 # what XML 1.0 (section 2.2, Char) does not allow, not even as a reference
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -22,29 +22,31 @@ def junit_check(checked: Checked) -> str:
         _add_finding(suite, finding, checked)
     if not checked.findings:
         _add_case(suite, "scaling check", f"{count(checked.runs, 'run')} within every rule")
-    return _finish(suite, checked.notes)
+    return _finish(suite, remarks(checked))
 
 
-def junit_diff(changes: Sequence[Change], notes: Sequence[str]) -> str:
-    """Return a suite with a test case, which passes, for each change."""
+def junit_diff(found: Difference) -> str:
+    """Return a suite with a test case that fails for each broken rule, and one that passes for each change."""
     suite = _suite("scaling diff", "budget")
-    for change in changes:
+    for finding in found.broken:
+        _add_finding(suite, finding, found.checked)
+    for change in found.changes:
         case = _add_case(suite, shorten(change.run), shorten(change.quantity))
         _add_text(case, "system-out", change_line(change))
-    return _finish(suite, notes)
+    return _finish(suite, found.notes)
 
 
 def _add_finding(suite: Element, finding: Finding, checked: Checked) -> None:
-    """Add a case that fails, or one that passes and says its warning."""
+    """Add a case that fails, or where the finding does not count one that passes and says it."""
     file, line = place(finding, checked)
     where = f"{shorten(file)}{f':{line}' if line else ''}: " if file else ""
     said = sentences(finding)
     case = _add_case(suite, shorten(finding.run), title(finding))
-    if is_failure(finding, checked):
+    if checked.counts(finding):
         failure = _add_text(case, "failure", where + "\n".join(said))
         failure.attrib.update(type=_allowed(shorten(finding.rule)), message=_allowed(said[0]))
     else:
-        _add_text(case, "system-out", f"{where}{severity(finding)}: " + "\n".join(said))
+        _add_text(case, "system-out", f"{where}{mark(finding, checked)}: " + "\n".join(said))
 
 
 def _suite(group: str, name: str) -> Element:

@@ -25,13 +25,13 @@ def render_json(report: Report, *, ascii_only: bool = False) -> str:
 
 
 def render_csv(report: Report) -> str:
-    """Return the rows as CSV; where there are none, the header of the first table's keys."""
+    """Return the rows as CSV; where there are none, the header alone: the report's keys, else the first table's."""
     import csv  # here, so that JSON does not wait for it
     import io
 
     keys = list(dict.fromkeys(key for row in report.rows for key in row))
-    if not report.rows and report.tables:
-        keys = [column.key for column in report.tables[0].columns]
+    if not report.rows:
+        keys = [*report.keys] or [column.key for table in report.tables[:1] for column in table.columns]
     if not keys:
         return ""
     out = io.StringIO()

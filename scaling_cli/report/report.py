@@ -63,6 +63,7 @@ class Report(NamedTuple):
         tables: views for the terminal and markdown.
         extra: further keys of the JSON, beside rows.
         plots: pictures for the terminal, below the tables.
+        keys: of the rows, for CSV where there are none.
     """
 
     schema: str
@@ -71,3 +72,4 @@ class Report(NamedTuple):
     tables: Sequence[Table]
     extra: Row = MappingProxyType({})
     plots: Sequence[Plot] = ()
+    keys: Sequence[str] = ()

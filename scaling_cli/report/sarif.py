@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
-from scaling_cli.core.findings import Change, Checked, Finding
-from scaling_cli.report.wording import NAME, change_line, place, sentences, severity, shorten
+from scaling_cli.core.findings import Change, Checked, Difference, Finding
+from scaling_cli.report.wording import NAME, change_line, place, remarks, sentences, severity, shorten
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 CHANGE_RULE = "change"
@@ -21,17 +21,27 @@ Json = dict[str, Any]
 
 def sarif_check(checked: Checked) -> str:
     """Return a log with one result for each finding."""
-    ids = list(dict.fromkeys(_rule_id(finding.rule) for finding in checked.findings))
-    rules = [{"id": rule, "shortDescription": _message(f"the policy's rule {rule}")} for rule in ids]
+    ids = _rule_ids(checked)
     results = [_result(finding, checked, ids) for finding in checked.findings]
-    return _log(rules, results, checked.notes)
+    return _log([_rule(rule) for rule in ids], results, remarks(checked))
 
 
-def sarif_diff(changes: Sequence[Change], notes: Sequence[str]) -> str:
-    """Return a log with one result for each change: information, no problem."""
-    rules = [{"id": CHANGE_RULE, "shortDescription": _message("what changed between two budgets")}]
-    results = [_change_result(change) for change in changes]
-    return _log(rules, results, notes)
+def sarif_diff(found: Difference) -> str:
+    """Return a log with one result for each broken rule, and for each change one that is information, no problem."""
+    checked = found.checked
+    ids = _rule_ids(checked)
+    change = {"id": CHANGE_RULE, "shortDescription": _message("what changed between two budgets")}
+    results = [_result(finding, checked, ids) for finding in checked.findings]
+    results += [_change_result(change, len(ids)) for change in found.changes]
+    return _log([*(_rule(rule) for rule in ids), change], results, found.notes)
+
+
+def _rule_ids(checked: Checked) -> list[str]:
+    return list(dict.fromkeys(_rule_id(finding.rule) for finding in checked.findings))
+
+
+def _rule(rule: str) -> Json:
+    return {"id": rule, "shortDescription": _message(f"the policy's rule {rule}")}
 
 
 def _result(finding: Finding, checked: Checked, ids: Sequence[str]) -> Json:
@@ -45,24 +55,28 @@ def _result(finding: Finding, checked: Checked, ids: Sequence[str]) -> Json:
     return {
         "ruleId": rule,
         "ruleIndex": ids.index(rule),
-        "level": severity(finding),
+        "level": severity(finding, checked),
         "message": _message(f"{shorten(finding.run, NAME)}: " + "; ".join(sentences(finding))),
         "locations": [locations],
         # the line may move and the value change: it stays the same finding
         "partialFingerprints": {"runAndRule/v1": _fingerprint(file, finding.run, finding.rule)},
-        "properties": _finite({"value": finding.value, "limit": finding.limit, "over": finding.over}),
+        "properties": {
+            "policy_level": finding.level,
+            **_finite({"value": finding.value, "limit": finding.limit, "over": finding.over}),
+        },
     }
 
 
-def _change_result(change: Change) -> Json:
+def _change_result(change: Change, rule: int) -> Json:
+    numbers = {"old": change.old, "new": change.new, "change": change.change, "change_ratio": change.change_ratio}
     return {
         "ruleId": CHANGE_RULE,
-        "ruleIndex": 0,
+        "ruleIndex": rule,
         "kind": "informational",
         "level": "none",  # as that kind requires (section 3.27.10)
         "message": _message(change_line(change)),
         "partialFingerprints": {"runAndQuantity/v1": _fingerprint(change.run, change.quantity)},
-        "properties": _finite({"old": change.old, "new": change.new, "change_ratio": change.change_ratio}),
+        "properties": {"status": change.status, **_finite(numbers)},
     }
 
 

@@ -104,7 +104,7 @@ def test_warnings_fail_only_when_they_are_told_to(ask: Ask, budget: Write) -> No
         (("check", "--flops", "nan", "--max", "flops=1e22"), "finite"),
         (("check", "--flops", "1e22", "--law", "no-such", "--max", "flops=1e22"), "no law has the preset name"),
         (("check", *ONE_RUN[:4], "--max", "dollars=1M"), "a limit on dollars needs more of the run"),
-        (("check", *ONE_RUN, "--max", "days=9"), "give gpus: 512"),
+        (("check", *ONE_RUN, "--max", "days=9"), "give --gpu h100 --gpus 512"),
         (("check", *ONE_RUN, "--max", "dolars=1"), "did you mean dollars?"),
         (("check", *ONE_RUN, "--max", "dollars"), "expected NAME=VALUE"),
         (("check", *ONE_RUN, "--max", "disagreement=3"), "needs more of the run"),

@@ -54,7 +54,7 @@ def test_extreme_numbers_are_answered_or_refused(law_id: str) -> None:
         ({}, "nothing is known"),
         (
             {"flops": 1e21, "params": 1e9, "tokens": 1e11},
-            "--flops --params --tokens are 3 knowns where two decide the rest",
+            "--flops, --params, --tokens are 3 knowns where two decide the rest",
         ),
         ({"flops": 0.0}, "flops is 0.0"),
         ({"params": -1.0}, "params is -1.0"),

@@ -81,5 +81,5 @@ def test_a_precision_that_the_card_lacks() -> None:
 def test_what_costs_rest_on_is_said() -> None:
     """The peak, the utilisation and whose it is, which card a short name means, and what energy leaves out."""
     said = " ".join(machine(load_accelerator("a100")).notes())
-    for text in ("312 TFLOP/s dense in bf16", "0.35, assumed", "0.45 and 0.25", "a100", "80", "TDP", "no cooling"):
+    for text in ("312 TFLOP/s dense in bf16", "0.35, assumed", "0.25 to 0.45", "a100", "80", "TDP", "no cooling"):
         assert text in said

@@ -26,9 +26,9 @@ HEAD = "mine: outside the experimented range: "
         ({"N": 1e10 * (1.0 + 1e-12)}, ""),
         ({"N": 2.5e10}, "params 2.5x above 10B"),
         ({"N": 4e7}, "params 2.5x below 100M"),
-        ({"D": 1e13, "C": 3e24}, "tokens 10x above 1T, flops 3e+03x above 1e21"),
+        ({"D": 1e13, "C": 3e24}, "tokens 10x above 1T, flops 3000x above 1e21"),
         ({"L": 1.0}, ""),
-        ({"N": 1e99, "D": 1e10}, "params 1e+89x above 10B"),
+        ({"N": 1e99, "D": 1e10}, "params 1e89x above 10B"),
     ],
 )
 def test_the_factor(known: dict[str, float], text: str) -> None:

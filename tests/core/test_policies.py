@@ -37,6 +37,8 @@ def test_limits_are_read_as_people_write_them(form: str, quantity: str, text: st
         ("max", "waste", "20", "did you mean 20%?"),
         ("max", "waste", "-5%", "0 or more"),
         ("max_increase", "flops", "10", "did you mean 10%?"),
+        ("max_increase", "flops", "1.5", "did you mean 1.5% or 150%?"),
+        ("max", "waste", "1.5", "did you mean 1.5%?"),  # 150 % of the compute is never wasted
         ("max_increase", "flops", "nan%", "finite"),
         ("max", "flops", "0", "greater than zero"),
         ("max", "dollars", "-1", "0 or more"),
@@ -97,3 +99,9 @@ def test_a_rule_of_one_run_replaces_that_of_each() -> None:
         ("deny", "days"): 9.0,
     }
     assert policy.of("small") == each
+
+
+def test_of_two_rules_on_one_quantity_neither_is_lost() -> None:
+    """A file and the command line refuse them; from Python the tighter one must still be kept."""
+    tight, loose = Rule("deny", "max", "memory_bytes", 1e10), Rule("deny", "max", "memory_bytes", 1e11)
+    assert set(Policy((tight, loose)).of("run")) == {tight, loose}

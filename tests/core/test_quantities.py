@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from scaling_cli.core.quantities import PF_DAY, format_quantity, parse_quantity
+from scaling_cli.core.quantities import PF_DAY, format_apart, format_quantity, parse_quantity
 from scaling_cli.errors import InputError
 
 KINDS = ("flops", "params", "tokens", "loss", "number")
@@ -234,6 +234,14 @@ SHOWN = [
     (-0.00001, "percent", "0.0 %"),
     (1.0, "percent", "100.0 %"),
     (1e307, "percent", "-"),
+    (1e-9, "over", "1e-7 %"),
+    (0.0002, "over", "0.02 %"),
+    (0.123, "over", "12.3 %"),
+    (0.0, "over", "0.0 %"),
+    (14e9, "bytes", "14.0 GB"),
+    (1.4e12, "bytes", "1.4 TB"),
+    (350.04e6, "bytes", "350.0 MB"),
+    (400.0, "bytes", "0.4 kB"),
 ]
 
 
@@ -243,7 +251,38 @@ def test_a_table_shows(value: float | str | None, kind: str, text: str) -> None:
     assert format_quantity(value, kind) == text
 
 
-@given(st.floats(), st.sampled_from(["params", "flops", "loss", "ratio", "number", "percent", "text"]))
+@pytest.mark.parametrize(
+    ("value", "other", "kind", "texts"),
+    [
+        (15.0, 4.0, "ratio", ("15", "4")),
+        (4.0, 4.0, "ratio", ("4", "4")),
+        (7.0001e9, 7e9, "params", ("7.0001B", "7B")),
+        (999.99e9, 1e12, "params", ("0.99999T", "1T")),
+        (1.00004e22, 1e22, "flops", ("1.00004e22", "1e22")),
+        (14.00001e9, 14e9, "bytes", ("14.00001 GB", "14 GB")),
+        (0.12301, 0.123, "percent", ("12.301 %", "12.3 %")),
+        (0.0050001, 0.005, "percent", ("0.50001 %", "0.5 %")),
+        (400.001, 400.0, "bytes", ("0.400001 kB", "0.4 kB")),
+        (2.00001, 2.0, "loss", ("2.00001", "2")),
+        (math.nextafter(3.0, 4.0), 3.0, "ratio", ("3.0000000000000004", "3")),
+        (math.nan, math.inf, "percent", ("-", "-")),
+    ],
+)
+def test_two_values_that_differ_look_different(value: float, other: float, kind: str, texts: tuple[str, str]) -> None:
+    assert format_apart(value, other, kind) == texts
+
+
+@given(st.floats(1e-6, 1e25), st.floats(-1e-3, 1e-3), st.sampled_from(["params", "flops", "loss", "percent", "bytes"]))
+def test_any_two_values_that_differ_look_different(value: float, share: float, kind: str) -> None:
+    other = value * (1.0 + share)
+    first, second = format_apart(value, other, kind)
+    assert (first == second) == (value == other)
+
+
+KINDS_SHOWN = ["params", "flops", "loss", "ratio", "number", "percent", "over", "bytes", "text"]
+
+
+@given(st.floats(), st.sampled_from(KINDS_SHOWN))
 @example(sys.float_info.max, "params")
 @example(-sys.float_info.max, "number")
 def test_any_float_can_be_shown_in_a_column(value: float, kind: str) -> None:

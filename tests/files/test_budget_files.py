@@ -85,9 +85,9 @@ REFUSED = {
     "runs: {a: {tokens: }}\n": "runs.a.tokens is empty",
     "runs: {a: {gpu: h100}}\n": "neither its compute nor its size",
     "runs: {a: 7B}\n": "expected a mapping",
-    "runs: {total: {params: 7B}}\n": "not 'total'",
-    "runs: {'': {params: 7B}}\n": "expected up to 80 characters",
-    f"runs: {{{'x' * (LONGEST_NAME + 1)}: {{params: 7B}}}}\n": "expected up to 80 characters",
+    "runs: {total: {params: 7B}}\n": "runs holds a run named 'total'\n",
+    "runs: {'': {params: 7B}}\n": "expected 1 to 80 characters",
+    f"runs: {{{'x' * (LONGEST_NAME + 1)}: {{params: 7B}}}}\n": "expected 1 to 80 characters",
     "runs: {a: {params: 7X}}\n": "runs.a.params is '7X'",
     "runs: {a: {params: -7B}}\n": "greater than zero",
     "runs: {a: {params: [7B]}}\n": "expected text",
@@ -128,6 +128,17 @@ def test_what_is_wrong_is_told_with_its_line(text: str) -> None:
     assert caught.value.exit_code == 2
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("x" * 81, f"'{'x' * 40}'... (81 characters)"), ("\\" * 81, f"{chr(92) * 80}'... (81 characters)"), (" ", "' '")],
+)
+def test_a_name_is_quoted_as_it_stands(name: str, shown: str) -> None:
+    with pytest.raises(FileError) as caught:
+        sheet(f"runs:\n  '{name}': {{params: 7B}}\n")
+    assert str(caught.value).splitlines()[0].endswith(shown)
+    assert caught.value.line == 2
+
+
 def test_the_line_is_that_of_the_key() -> None:
     with pytest.raises(FileError, match="line 11"):
         sheet(GOOD.replace("80GB", "80 parsecs"))
@@ -140,7 +151,7 @@ FAILING = {
     "law: no-such-file.yaml": (FileError, "no such file"),
     "gpu: h10000": (FileError, "h10000"),
     "gpus: 8": (FileError, "gpus is given without a machine"),
-    "flops: 1e22": (FileError, "flops params tokens are 3 knowns"),
+    "flops: 1e22": (FileError, "flops, params, tokens are 3 knowns"),
     "config: none.json": (FileError, "stands beside params"),
     "set: {no_such: 1}": (FileError, "no variable no_such"),
     "loss: 0.1": (FileError, "3 knowns"),

@@ -13,10 +13,25 @@ from jsonschema import Draft7Validator
 from lxml import etree
 from markdown_it import MarkdownIt
 
-from scaling_cli.core.findings import DENY, TOTAL, WARN, Change, Checked, Finding
+from scaling_cli.core.checking import FAIL_ON
+from scaling_cli.core.findings import (
+    ADDED,
+    COUNTED,
+    DENY,
+    KNOWN,
+    REMOVED,
+    SAME,
+    TOTAL,
+    WARN,
+    Change,
+    Checked,
+    Difference,
+    Finding,
+)
 from scaling_cli.errors import InputError
 from scaling_cli.report.faces import FACES, render_check, render_diff
 from scaling_cli.report.text import clean_line
+from scaling_cli.report.wording import summary
 
 SCHEMAS = Path(__file__).parents[1] / "schemas"
 SARIF = Draft7Validator(json.loads((SCHEMAS / "sarif-schema-2.1.0.json").read_text(encoding="utf-8")))
@@ -31,11 +46,14 @@ COSTLY = Finding(
 )
 LONG = Finding(TOTAL, "max_increase flops", WARN, 1.3e22, 1.1e22, 0.18, "budgets/scaling.yaml", 4, "up by 30 %")
 CHECKED = Checked((COSTLY, LONG), False, {"flops": 1.3e22, "days": None}, 3, "budgets/scaling.yaml", ("far out",))
-CHANGES = [
-    Change("7b-base", "flops", None, 1e22, None, None),
+CHANGES = (
+    Change("7b-base", "flops", None, 1e22, None, None, ADDED),
+    Change("old", "flops", 2e22, None, None, None, REMOVED),
+    Change("13b", "dollars", None, 5e4, None, None, KNOWN),
     Change(TOTAL, "dollars", 2e5, 2.5e5, 5e4, 0.25),
     Change(TOTAL, "days", 30.0, 27.0, -3.0, -0.1),
-]
+)
+DIFFERENCE = Difference(CHANGES, (COSTLY, LONG), file="budgets/scaling.yaml", notes=("prices of today",))
 
 HOSTILE = [
     *(
@@ -102,8 +120,16 @@ checks = st.builds(
     st.integers(0, 9),
     texts,
     st.lists(texts, max_size=2).map(tuple),
+    fail_on=st.sampled_from(FAIL_ON),
 )
-changes = st.lists(st.builds(Change, texts, texts, numbers, numbers, numbers, numbers), max_size=4)
+statuses = st.sampled_from([ADDED, REMOVED, KNOWN, SAME]) | texts
+differences = st.builds(
+    Difference,
+    st.lists(st.builds(Change, texts, texts, numbers, numbers, numbers, numbers, statuses), max_size=4).map(tuple),
+    st.lists(findings, max_size=2).map(tuple),
+    file=texts,
+    notes=st.lists(texts, max_size=2).map(tuple),
+)
 few = settings(max_examples=60)
 
 
@@ -163,11 +189,11 @@ def test_annotations_escape_as_documented() -> None:
 def test_annotations_are_one_line_each(checked: Checked) -> None:
     said = commands(render_check(checked, "github"))
     own = [command for command in said if command[0] != "notice"]
-    ordered = sorted(checked.findings, key=lambda finding: finding.level == WARN)
+    ordered = sorted(checked.findings, key=lambda finding: not checked.counts(finding))
     assert len(own) == len(ordered)
-    assert len(said) - len(own) == bool(checked.notes)
+    assert len(said) - len(own) == bool(checked.notes or (checked.findings and checked.fail_on != DENY))
     for (name, properties, message), finding in zip(own, ordered, strict=True):
-        assert name == ("warning" if finding.level == WARN else "error")
+        assert name == ("error" if checked.counts(finding) else "warning")
         assert set(properties) <= {"file", "line", "title"}
         assert ("line" in properties) == (finding.line > 0 and "file" in properties)
         assert clean_line(finding.rule)[:20] in properties["title"]
@@ -183,17 +209,24 @@ def test_annotations_say_what_was_cut() -> None:
     assert "1 more warning not shown" in said[-1][2]
 
 
-def test_a_diff_is_one_notice_with_the_sums_first() -> None:
-    ((name, properties, message),) = commands(render_diff(CHANGES, ["prices of today"], "github"))
+def test_a_diff_is_one_notice_with_the_sums_first_and_an_error_for_each_broken_rule() -> None:
+    *errors, (name, properties, message) = commands(render_diff(DIFFERENCE, "github"))
     assert (name, properties) == ("notice", {"title": "scaling diff"})
     assert message.split("\n") == [
-        "total dollars: 200k to 250k (+25.0 %)",
-        "total days: 30 to 27 (-10.0 %)",
-        "7b-base flops: none to 1e22",
+        "1 run changed, 1 added, 1 removed",
+        "total dollars: 200k to 250k (+50k, +25.0 %)",
+        "total days: 30 to 27 (-3, -10.0 %)",
+        "7b-base flops: 1e22 (added)",
+        "old flops: 2e22 (removed)",
+        "13b dollars: 50k (now known)",
         "prices of today",
     ]
-    many = [Change(f"r{n}", "flops", 1.0, 2.0, 1.0, 1.0) for n in range(50)]
-    assert "and 30 more lines" in render_diff(many, [], "github")
+    assert [(name, properties["title"], properties["line"]) for name, properties, _ in errors] == [
+        ("error", "max dollars: 7b-base", "12"),
+        ("error", "max_increase flops: total", "4"),
+    ]
+    many = tuple(Change(f"r{n}", "flops", 1.0, 2.0, 1.0, 1.0) for n in range(50))
+    assert "and 31 more lines" in render_diff(Difference(many), "github")
 
 
 # --- JUnit ---
@@ -219,12 +252,40 @@ def test_junit_fails_what_is_denied() -> None:
     assert root.findtext("testsuite/system-out") == "note: far out"
 
 
-@pytest.mark.parametrize("finding", [COSTLY, LONG])
-@pytest.mark.parametrize(("passed", "failures"), [(True, "0"), (False, "1")])
-def test_junit_fails_as_the_check_does(finding: Finding, passed: bool, failures: str) -> None:
-    """Warnings alone fail it under --fail-on warn, nothing does under --fail-on never."""
-    root = read_junit(render_check(CHECKED._replace(findings=(finding,), passed=passed), "junit"))
-    assert root.get("failures") == failures
+@pytest.mark.parametrize(("fail_on", "failures"), [("deny", 1), ("warn", 2), ("never", 0)])
+def test_every_face_fails_as_the_check_does(fail_on: str, failures: int) -> None:
+    """Warnings fail it under --fail-on warn, nothing does under --fail-on never."""
+    checked = CHECKED._replace(fail_on=fail_on, passed=not failures)
+    assert read_junit(render_check(checked, "junit")).get("failures") == str(failures)
+    levels = [result["level"] for result in read_sarif(render_check(checked, "sarif"))["results"]]
+    assert levels.count("error") == failures
+    names = [name for name, _, _ in commands(render_check(checked, "github"))]
+    assert names == ["error"] * failures + ["warning"] * (2 - failures) + ["notice"]
+    text = render_check(checked, "markdown")
+    assert [row[0].split()[0] for row in read_tables(text)[-1]].count("error") == failures
+    assert f"### Budget {'fails' if failures else 'passes'}: " in text
+
+
+def test_every_level_of_fail_on_counts_something_known() -> None:
+    assert set(COUNTED) == set(FAIL_ON)
+
+
+def test_a_broken_rule_fails_in_every_face_of_a_diff() -> None:
+    """Whatever its level: it was named."""
+    assert read_junit(render_diff(DIFFERENCE, "junit")).get("failures") == "2"
+    results = read_sarif(render_diff(DIFFERENCE, "sarif"))["results"]
+    assert [result["level"] for result in results] == ["error"] * 2 + ["none"] * len(CHANGES)
+    assert [result["ruleId"] for result in results[:3]] == ["max/dollars", "max_increase/flops", "change"]
+    text = render_diff(DIFFERENCE, "markdown")
+    assert "### Budget: 1 run changed, 1 added, 1 removed, 2 new findings\n" in text
+    assert [plain(row[0]) for row in read_tables(text)[0]] == ["error (deny)", "error (warn)"]
+
+
+def test_sarif_says_what_became_of_a_number() -> None:
+    properties = [result["properties"] for result in read_sarif(render_diff(DIFFERENCE, "sarif"))["results"][2:]]
+    assert [each["status"] for each in properties] == ["added", "removed", "now known", "changed", "changed"]
+    assert properties[3]["change"] == 5e4
+    assert "old" not in properties[0]
 
 
 def test_junit_of_a_clean_check_has_a_test_that_passes() -> None:
@@ -233,14 +294,14 @@ def test_junit_of_a_clean_check_has_a_test_that_passes() -> None:
 
 
 @few
-@given(checks, changes)
-def test_junit_is_valid_whatever_the_names(checked: Checked, changed: list[Change]) -> None:
+@given(checks, differences)
+def test_junit_is_valid_whatever_the_names(checked: Checked, found: Difference) -> None:
     cases = read_junit(render_check(checked, "junit")).findall("testsuite/testcase")
     assert len(cases) == max(len(checked.findings), 1)
     for case, finding in zip(cases, checked.findings, strict=False):
         assert shows(case.get("classname", ""), re.sub("[\ufffe\uffff]", "", finding.run))
-    cases = read_junit(render_diff(changed, checked.notes, "junit")).findall("testsuite/testcase")
-    assert len(cases) == len(changed)
+    cases = read_junit(render_diff(found, "junit")).findall("testsuite/testcase")
+    assert len(cases) == len(found.changes) + len(found.broken)
 
 
 # --- SARIF ---
@@ -296,8 +357,8 @@ def test_sarif_places_are_relative_and_encoded(file: str, uri: str) -> None:
 
 
 @few
-@given(checks, changes)
-def test_sarif_is_valid_whatever_the_names(checked: Checked, changed: list[Change]) -> None:
+@given(checks, differences)
+def test_sarif_is_valid_whatever_the_names(checked: Checked, found: Difference) -> None:
     results = read_sarif(render_check(checked, "sarif"))["results"]
     assert len(results) == len(checked.findings)
     for result, finding in zip(results, checked.findings, strict=True):
@@ -308,7 +369,8 @@ def test_sarif_is_valid_whatever_the_names(checked: Checked, changed: list[Chang
         assert re.fullmatch(r"(file://)?(%[0-9A-F]{2}|[A-Za-z0-9._~/-])+", uri)
         assert place.get("region", {"startLine": 1})["startLine"] >= 1
         assert unquote(uri, errors="surrogatepass").removeprefix("file://") == str(Path(finding.file or checked.file))
-    assert len(read_sarif(render_diff(changed, checked.notes, "sarif"))["results"]) == len(changed)
+    results = read_sarif(render_diff(found, "sarif"))["results"]
+    assert len(results) == len(found.changes) + len(found.broken)
 
 
 # --- markdown: a table splitter of our own for the cells, a CommonMark parser for what acts ---
@@ -357,26 +419,41 @@ def test_markdown_says_verdict_sums_findings_and_notes() -> None:
     refuse_acting(text)
 
 
+def test_a_value_that_barely_misses_its_limit_looks_different_from_it() -> None:
+    barely = Finding("a", "max memory_bytes", DENY, 80.0004e9, 8e10, 5e-6)
+    (row,) = read_tables(render_check(Checked((barely,), False, {}, 1), "markdown"))[0]
+    assert [plain(cell) for cell in row[3:6]] == ["80.0004 GB", "80 GB", "5e-4 %"]
+
+
 def test_markdown_of_a_diff_has_the_sums_first() -> None:
-    text = render_diff(CHANGES, [], "markdown")
+    text = render_diff(DIFFERENCE, "markdown")
     assert text.startswith("<!-- scaling-diff -->\n")
-    (rows,) = read_tables(text)
+    rows = read_tables(text)[-1]
     assert [[plain(cell) for cell in row] for row in rows] == [
-        ["total", "dollars", "200k", "250k", "+25.0 %"],
-        ["total", "days", "30", "27", "-10.0 %"],
-        ["7b-base", "flops", "-", "1e22", "-"],
+        ["total", "dollars", "200k", "250k", "+50k", "+25.0 %"],
+        ["total", "days", "30", "27", "-3", "-10.0 %"],
+        ["7b-base", "flops", "-", "1e22", "added", "-"],
+        ["old", "flops", "2e22", "-", "removed", "-"],
+        ["13b", "dollars", "-", "50k", "now known", "-"],
     ]
+    refuse_acting(text)
 
 
 def test_markdown_says_when_nothing_changed() -> None:
-    text = render_diff([Change(TOTAL, "flops", 1e22, 1e22, 0.0, 0.0)], [], "markdown")
+    text = render_diff(Difference((Change(TOTAL, "flops", 1e22, 1e22, 0.0, 0.0, SAME),)), "markdown")
     assert "### Budget: nothing changed\n" in text
-    assert "### Budget: 3 changes\n" in render_diff(CHANGES, [], "markdown")
+    assert text.count("nothing changed") == 1
+
+
+def test_runs_are_counted_not_their_numbers() -> None:
+    assert summary([Change("a", name, None, 1.0, None, None, ADDED) for name in ("flops", "days")]) == "1 run added"
+    assert summary([Change(run, "days", 1.0, 2.0, 1.0, 1.0) for run in ("a", "b", TOTAL)]) == "2 runs changed"
+    assert summary([]) == "nothing changed"
 
 
 @few
-@given(checks, changes)
-def test_markdown_is_inert_whatever_the_names(checked: Checked, changed: list[Change]) -> None:
+@given(checks, differences)
+def test_markdown_is_inert_whatever_the_names(checked: Checked, found: Difference) -> None:
     text = render_check(checked, "markdown")
     refuse_acting(text)
     rows = read_tables(text)[-1] if checked.findings else []
@@ -384,24 +461,24 @@ def test_markdown_is_inert_whatever_the_names(checked: Checked, changed: list[Ch
         assert len(row) == 8
         assert shows(plain(row[1]), finding.run)
         assert shows(plain(row[2]), finding.rule)
-    text = render_diff(changed, checked.notes, "markdown")
+    text = render_diff(found, "markdown")
     refuse_acting(text)
-    rows = read_tables(text)[0] if changed else []
-    assert [len(row) for row in rows] == [5] * len(changed)
+    tables = read_tables(text)
+    assert [len(row) for rows in tables for row in rows] == [8] * len(found.broken) + [6] * len(found.changes)
 
 
 @pytest.mark.parametrize("text", ["short", "|" * 500, "🙂<" * 5000, "$" * 2000])
 def test_markdown_stays_within_a_comment(text: str) -> None:
     found = tuple(COSTLY._replace(run=f"r{n} {text}", message=text) for n in range(3000))
     checked = CHECKED._replace(findings=found, notes=(text,) * 100)
-    changed = [Change(f"r{n} {text}", text, 1.0, 2.0, 1.0, 1.0) for n in range(3000)]
-    for rendered, table in ((render_check(checked, "markdown"), 1), (render_diff(changed, [text], "markdown"), 0)):
+    changed = tuple(Change(f"r{n} {text}", text, 1.0, 2.0, 1.0, 1.0) for n in range(3000))
+    difference = Difference(changed, found, notes=(text,))
+    for rendered, cut in ((render_check(checked, "markdown"), [1]), (render_diff(difference, "markdown"), [0, 1])):
         assert len(rendered) <= 65_536
-        kept = len(read_tables(rendered)[table])
-        left = re.search(r"^(\d+) more (finding|change)s left out", rendered, re.MULTILINE)
-        assert left
-        assert kept + int(left[1]) == 3000
-        assert kept > 0
+        kept = [len(read_tables(rendered)[table]) for table in cut]
+        left = re.findall(r"^(\d+) more (?:finding|change)s left out", rendered, re.MULTILINE)
+        assert [number + int(rest) for number, rest in zip(kept, left, strict=True)] == [3000] * len(cut)
+        assert min(kept) > 0
 
 
 def test_unknown_formats_are_refused() -> None:
@@ -409,4 +486,4 @@ def test_unknown_formats_are_refused() -> None:
     with pytest.raises(InputError, match="no format named 'xml'"):
         render_check(CHECKED, "xml")
     with pytest.raises(InputError, match="no format named 'xml'"):
-        render_diff(CHANGES, [], "xml")
+        render_diff(DIFFERENCE, "xml")

@@ -1,0 +1,86 @@
+"""The numbers of a planned run that a check holds: memory is that of all the weights, or is not known."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from scaling_cli.checks import Planners
+from scaling_cli.core.cases import Case
+from scaling_cli.core.checking import check
+from scaling_cli.core.findings import Checked
+from scaling_cli.core.policies import Policy, Rule
+from scaling_cli.core.remedies import Aim, find_remedies
+from scaling_cli.core.sheets import Spec
+from scaling_cli.errors import InputError
+
+MIXTRAL = {
+    "model_type": "mixtral", "hidden_size": 4096, "num_hidden_layers": 32, "num_attention_heads": 32,
+    "num_key_value_heads": 8, "intermediate_size": 14336, "num_local_experts": 8, "num_experts_per_tok": 2,
+    "vocab_size": 32000,
+}  # fmt: skip
+TOTAL, ACTIVE = 46_702_792_704, 12_879_925_248
+"""Jiang et al. 2024, arXiv:2401.04088: 47B in total, 13B active; exact, by the published weights."""
+LIMIT = Rule("deny", "max", "memory_bytes", 8e10)
+
+
+@pytest.fixture
+def mixtral(tmp_path: Path) -> str:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(MIXTRAL), encoding="utf-8")
+    return str(path)
+
+
+def case(law: str, config: str = "", *, params: float | None = None, precision: str | None = None) -> Case:
+    known: dict[str, float | str] = {"tokens": 1e12} | ({} if params is None else {"params": params})
+    return Planners().case(Spec("run", law, known=known, config=config, budget={"serve_precision": precision}))
+
+
+def checked(run: Case) -> Checked:
+    return check([run], Policy((LIMIT,)))
+
+
+@pytest.mark.parametrize("law", ["hunyuan-2024", "kaplan-2020", "chinchilla"])
+def test_memory_holds_every_expert_of_a_config(law: str, mixtral: str) -> None:
+    """Whatever the law counts: 93.4 GB in bf16, of which one token sees 25.8 GB."""
+    run = case(law, mixtral)
+    assert run.numbers["memory_bytes"] == 2.0 * TOTAL
+    assert case(law, mixtral, precision="int8").numbers["memory_bytes"] == TOTAL
+    (finding,) = checked(run).findings
+    assert finding.value == 2.0 * TOTAL
+    said = checked(run).notes
+    assert any(note.endswith("in bf16: no cache, no activations") for note in said)
+    assert not any("leaves out embeddings" in note for note in said)
+
+
+def test_a_law_of_active_params_counts_them_in_all_but_memory(mixtral: str) -> None:
+    assert case("hunyuan-2024", mixtral).numbers["params"] == ACTIVE
+
+
+@pytest.mark.parametrize("precision", [None, "int8"])
+def test_the_memory_of_active_params_alone_is_not_known(precision: str | None) -> None:
+    run = case("hunyuan-2024", params=1e10, precision=precision)
+    assert run.numbers["memory_bytes"] is None
+    assert not any("memory" in note for note in run.notes)
+    with pytest.raises(InputError, match="memory_bytes needs more of the run") as caught:
+        checked(run)
+    assert "config" in " ".join(caught.value.hints)
+
+
+def test_memory_of_a_law_that_leaves_out_embeddings_says_so() -> None:
+    for precision in (None, "bf16"):
+        notes = checked(case("kaplan-2020", params=1e10, precision=precision)).notes
+        assert len([note for note in notes if note.endswith("no activations, and N leaves out embeddings")]) == 1
+    assert not any("embeddings" in note for note in checked(case("chinchilla", params=1e10)).notes)
+
+
+def test_where_memory_is_not_limited_nothing_is_said_of_it() -> None:
+    notes = check([case("kaplan-2020", params=1e10)], Policy((Rule("deny", "max", "flops", 1e20),))).notes
+    assert not any("memory" in note for note in notes)
+
+
+def test_the_remedy_of_a_config_is_another_precision(mixtral: str) -> None:
+    run = case("hunyuan-2024", mixtral)
+    (remedy,) = find_remedies(run, Aim(LIMIT, LIMIT.limit))
+    assert (remedy.key, remedy.value) == ("serve_precision", "fp8")
+    assert not checked(Planners().case(remedy.spec)).findings
