@@ -18,6 +18,7 @@ from scaling_cli.core.sweeps import is_array
 from scaling_cli.errors import InputError, NoAnswer
 
 DIFFERENT = 0.05  # relative distance in params beyond which a second optimum is worth a note
+OTHER_LOSS = 0.01  # relative distance of two losses of one run that is worth a note
 
 
 class Planner:
@@ -85,6 +86,7 @@ class Planner:
                 *plan.notes,
                 *unanswered(self.law, plan.flops, plan.params, plan.tokens),
                 *self.split_note(plan),
+                *self.loss_note(plan),
                 *assumptions(self.law, self.settings, used),
                 *missing_interval(self.law, used),
             ),
@@ -252,6 +254,23 @@ class Planner:
             f"{self.law.id}: at {format_quantity(plan.flops, 'flops')} FLOPs its stated split has "
             f"{format_quantity(stated, 'params')} params; the minimum of its loss surface lies at "
             f"{format_quantity(lowest, 'params')}, and what a split costs is measured against that",
+        )
+
+    def loss_note(self, plan: Plan) -> tuple[str, ...]:
+        """Say where the loss that a law states of its frontier is not that of its surface, by more than 1 %."""
+        if not self.frontier.loss_relation or not self.data.has_loss or not isinstance(plan.flops, float):
+            return ()
+        if plan.params is None or plan.tokens is None or plan.loss is None:
+            return ()
+        try:
+            surface = float(self.data.loss_of(plan.params, plan.tokens))
+        except NoAnswer:
+            return ()
+        if abs(surface / plan.loss - 1.0) <= OTHER_LOSS:
+            return ()
+        return (
+            f"{self.law.id}: the loss is that of its {self.frontier.loss_relation} relation; its loss surface, which "
+            f"answers for given params and tokens, says {format_quantity(surface, 'loss')} here",
         )
 
 

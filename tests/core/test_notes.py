@@ -130,3 +130,18 @@ def test_elements_without_an_answer_are_counted(known: dict[str, list[float]]) -
     assert [note for note in plan.notes if "2 of 4" in note or "2 in 4" in note]
     fine = it.plan({name: np.array(values[2:]) for name, values in known.items()})
     assert not [note for note in fine.notes if " of 2" in note or " in 2" in note]
+
+
+def test_a_loss_of_the_frontier_that_the_surface_does_not_have() -> None:
+    """kaplan-2020: L(C_min) of efficient training, and eq. 1.5, whose D is a dataset on which training stops early."""
+    planner = Planner(load_law("kaplan-2020"))
+    plan = planner.plan({"flops": 1e21})
+    surface = planner.surface.loss_of(plan.params, plan.tokens)
+    assert plan.loss / surface - 1.0 == pytest.approx(0.1365, abs=1e-3)
+    assert [
+        note
+        for note in plan.notes
+        if f"its loss surface, which answers for given params and tokens, says {surface:.4f}" in note
+    ]
+    given = planner.plan({"params": plan.params, "tokens": plan.tokens})
+    assert not [note for note in given.notes if "relation; its loss surface" in note]
