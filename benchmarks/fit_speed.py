@@ -10,11 +10,13 @@ Times are of the processor (both cores together, so that other work on the machi
 2. The forms of the shipped laws on 240 runs simulated from their published constants with 1 % of noise: the point fit,
    the refits, and the refits relative to those of the first. A form that the runs do not determine is said to be so.
 3. The whole command as a process, with 1000 draws and a prediction, best of three.
+4. The whole command on a file of a million simulated runs, without refits, best of two, and its peak memory.
 """
 
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -45,6 +47,9 @@ BROKEN = {"a": 1.7, "b": 900.0, "c0": 0.3, "c1": 0.15, "d1": 3e10, "f1": 0.3}  #
 COMMANDS = (
     [], ["--formula", "E + A / N**alpha"], ["--formula", "E + (A / N**(alpha / beta) + B / D)**beta"],
 )  # fmt: skip
+MANY = 1_000_000
+MEGA = 2**20
+PEAK_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes of ru_maxrss
 ROOT = Path(__file__).parents[1]
 AIM = objective("huber-log")
 
@@ -57,11 +62,12 @@ class Times(NamedTuple):
 
 
 def main() -> None:
-    """Print the three tables."""
+    """Print the four tables."""
     draws = int(sys.argv[1]) if len(sys.argv) > 1 else 4000
     sizes(draws)
     forms(draws)
     commands()
+    many()
 
 
 def sizes(draws: int) -> None:
@@ -98,9 +104,25 @@ def commands() -> None:
     for options in COMMANDS:
         at = ["--at", "1e24"] if not options or " D" in options[1] else []
         words = ["fit", str(ROOT / "examples" / "runs.csv"), "--draws", "1000", *at, *options]
-        command = [sys.executable, "-m", "scaling_cli", *words]
-        best, _ = best_time(lambda c=command: subprocess.run(c, check=True, capture_output=True, cwd=ROOT), 3)
-        print(f"{shown(best, 1.0)}  scaling {' '.join(['fit', 'examples/runs.csv', *words[2:]])}")
+        print(f"{shown(command_time(words, 3), 1.0)}  scaling {' '.join(['fit', 'examples/runs.csv', *words[2:]])}")
+
+
+def many() -> None:
+    """Print time and memory of a million runs; of all commands here this one takes the most memory."""
+    _, columns, loss = simulated(MANY)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "runs.csv"
+        table = np.column_stack([columns["N"], columns["D"], loss])
+        np.savetxt(path, table, fmt=("%.6e", "%.6e", "%.6f"), delimiter=",", header="params,tokens,loss", comments="")
+        took = command_time(["fit", str(path), "--draws", "0"], 2)
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * PEAK_UNIT / MEGA
+    print(f"{shown(took, 1.0)}  scaling fit of {MANY} runs, --draws 0; peak memory {peak:.0f} MB")
+
+
+def command_time(words: list[str], times: int) -> Times:
+    """Return the time of a command of ours as a process."""
+    command = [sys.executable, "-m", "scaling_cli", *words]
+    return best_time(lambda: subprocess.run(command, check=True, capture_output=True, cwd=ROOT), times)[0]
 
 
 def solve(form: Form, columns: dict[str, np.ndarray], loss: np.ndarray) -> tuple[Problem, PointFit]:

@@ -1,5 +1,6 @@
 """`scaling fit`."""
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -26,6 +27,7 @@ COMPARED = (  # what may stand beside --compare
     "runs", "form", "formula", "target", "columns", "where", "weights", "flops_from", "fix", "start", "positive",
     "objective", "delta", "quantile", "seed", "compare", "format_",
 )  # fmt: skip
+BESIDE = ("exponents", "minima", "predictions", "diagnostics")  # what an answer has beside its rows
 
 
 def fit(
@@ -53,9 +55,16 @@ def fit(
         ),
     ] = [],  # noqa: B006
     where: Annotated[
-        str, typer.Option("--where", metavar="TEXT", help="Which runs: \"flops < 1e21 and set == 'hot'\".")
+        str, typer.Option("--where", metavar="TEXT", help="Which runs: \"params < 400M and set == 'hot'\".")
     ] = "",
-    weights: Annotated[str, typer.Option("--weights", metavar="COLUMN", help="How often each run counts.")] = "",
+    weights: Annotated[
+        str,
+        typer.Option(
+            "--weights",
+            metavar="COLUMN",
+            help="How much each run counts: 1 / the variance of its noise, up to a factor; 2 is not two runs.",
+        ),
+    ] = "",
     group: Annotated[
         str, typer.Option("--group", metavar="COLUMN", help="Runs that belong together, resampled together.")
     ] = "",
@@ -78,12 +87,14 @@ def fit(
     objective: Annotated[
         str, typer.Option("--objective", metavar="NAME", help="huber-log, ls-log, ls, lad-log or lad.")
     ] = "huber-log",
-    delta: Annotated[str, typer.Option("--delta", metavar="X", help="Huber's threshold.")] = "1e-3",
+    delta: Annotated[
+        Text, typer.Option("--delta", metavar="X", help="Threshold of huber-log: 1e-3 if left out.")
+    ] = None,
     quantile: Annotated[
         Text, typer.Option("--quantile", metavar="Q", help="Fit an envelope: a share Q of the runs lies below.")
     ] = None,
     draws: Annotated[
-        str, typer.Option("--draws", metavar="N", help="Refits behind the intervals; 0 for none.")
+        str, typer.Option("--draws", metavar="N", help="Refits behind the intervals, at least 20; 0 for none.")
     ] = "1000",
     bootstrap: Annotated[str, typer.Option("--bootstrap", metavar="KIND", help="pairs or wild.")] = "pairs",
     seed: Annotated[str, typer.Option("--seed", metavar="N", help="Of the refits and the random starts.")] = "0",
@@ -115,6 +126,7 @@ def fit(
     format_: options.Format = "table",
 ) -> None:
     """Fit a law to runs."""
+    from scaling_cli.files.saving import check_target
     from scaling_cli.fitting import FrontierAnswer, Request, fit_runs, save_fit
     from scaling_cli.report.fit import fit_report
     from scaling_cli.report.frontiers import frontier_report
@@ -131,7 +143,7 @@ def fit(
         runs, None if compare or not form else form[0], formula, target, options.pairs("--columns", columns), where,
         weights, group, flops_from,
         options.pairs("--fix", fix), options.settings(start, "--start"), positive, objective,
-        parse_quantity(delta, "number", "--delta"), share,
+        None if delta is None else parse_quantity(delta, "number", "--delta"), share,
         options.whole(draws, "--draws", most=20_000), bootstrap, options.whole(seed, "--seed", most=2**62),
         tuple(parse_quantity(text, "flops", "--at") for text in at), method,
     )  # fmt: skip
@@ -141,15 +153,26 @@ def fit(
         options.refuse_beside(context, "--compare", allowed=COMPARED)
         _compare(request, form, format_)
         return
+    if save is not None:
+        check_target(save, force=force)
     with Progress("fitting", "refits", request.draws) as progress:
         answer = fit_runs(request, progress=progress)
     if save is not None:
         save_fit(answer, save, force=force)
     if isinstance(answer, FrontierAnswer):
-        show(frontier_report(answer, saved=save), format_)
+        _tell(frontier_report(answer, saved=save), format_)
     else:
         report = fit_report(answer, saved=save)
-        show(_diagnosed(answer, report) if diagnostics else report, format_)
+        _tell(_diagnosed(answer, report) if diagnostics else report, format_)
+
+
+def _tell(report: "Report", format_: str) -> None:
+    """Print a report; of CSV, which has the rows alone, say the rest on stderr."""
+    show(report, format_)
+    if format_ == "csv":
+        rest = [name for name in BESIDE if report.extra.get(name)]
+        missing = [f"not in CSV: {', '.join(rest)}; the other formats have them"] if rest else []
+        sys.stderr.writelines(f"note: {note}\n" for note in [*report.notes, *missing])
 
 
 def _verify(preset: str, runs: str, format_: str) -> None:
@@ -159,7 +182,7 @@ def _verify(preset: str, runs: str, format_: str) -> None:
 
     with Progress("verifying", "refits") as progress:
         verification = verify_fit(preset, runs, progress=progress)
-    show(verification_report(verification), format_)
+    _tell(verification_report(verification), format_)
     if not verification.holds:
         raise typer.Exit(1)
 
@@ -171,7 +194,7 @@ def _compare(request: "Request", forms: list[str], format_: str) -> None:
 
     with Progress("comparing"):
         comparison = compare_forms(request, forms)
-    show(forms_report(comparison), format_)
+    _tell(forms_report(comparison), format_)
 
 
 def _diagnosed(answer: "Answer", report: "Report") -> "Report":

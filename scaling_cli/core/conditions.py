@@ -2,16 +2,19 @@
 
 A condition compares formulas (`< <= > >= == !=`, chains too) or a column with a quoted text (`== !=`), and joins such
 comparisons with `and`, `or` and `not`. Whether a name is a number or a text follows from what it is compared with.
+Numbers may end in K, M, B or T, as cells may: `params < 400M`.
 A missing number (NaN) is neither above, below nor equal to anything.
 """
 
 import ast
 import operator
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from scaling_cli.core.formulas import (
     CONSTANTS,
+    MAX_CHARACTERS,
     FormulaError,
     Node,
     check_depth,
@@ -22,12 +25,19 @@ from scaling_cli.core.formulas import (
     read_syntax,
     substitute,
 )
+from scaling_cli.core.quantities import SUFFIXES
 
 Row = Mapping[str, float | str]
 Test = Callable[[Row], bool]
 
 EXAMPLE = "flops < 1e21 and subset == 'hot'"
 
+# a quoted text, which stays as it is, or a number with a suffix, which is no syntax of formulas
+_HUMAN = re.compile(
+    r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|"""
+    r"(?<![\w.])(?P<mantissa>\d[\d_]*(?:\.[\d_]*)?|\.\d[\d_]*)(?:e(?P<exponent>[+-]?\d+))? ?(?P<suffix>[kmbt])\b",
+    re.IGNORECASE | re.ASCII,
+)
 _COMPARISONS: dict[type[ast.cmpop], str] = {
     ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!=",
 }  # fmt: skip
@@ -53,7 +63,7 @@ class Condition:
 
     def __init__(self, text: str) -> None:
         self.text = text.strip()
-        tree = _clause(read_syntax(text, EXAMPLE), 0)
+        tree = _clause(read_syntax(_without_suffixes(text), EXAMPLE), 0)
         used = list(_names(tree))
         self.names = tuple(dict.fromkeys(name for kind, name in used if kind == "number"))
         self.labels = tuple(dict.fromkeys(name for kind, name in used if kind == "label"))
@@ -74,6 +84,18 @@ class Condition:
         Raises: FormulaError where a formula has no value for this row: 1/0, log(0).
         """
         return evaluate(self._test, row)
+
+
+def _without_suffixes(text: str) -> str:
+    """Return a condition with 400e6 where it has 400M; one that is too long to be read as it is."""
+    return text if len(text) > MAX_CHARACTERS else _HUMAN.sub(_in_digits, text)
+
+
+def _in_digits(found: re.Match[str]) -> str:
+    """Return a number with a suffix as Python writes it: 400M as 400e6; a quoted text as it is."""
+    if not found["suffix"]:
+        return found[0]
+    return f"{found['mantissa']}e{int(found['exponent'] or 0) + SUFFIXES[found['suffix'].lower()]}"
 
 
 def _clause(node: ast.expr, depth: int) -> Node:

@@ -26,11 +26,12 @@ CONSTANTS = {"PF": PF_DAY, "pi": math.pi}
 
 _OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**"}
 _REFUSED = {
-    ast.BitXor: "'^'; write ** for a power", ast.Compare: "a comparison", ast.IfExp: "a conditional",
+    ast.BitXor: "'^'", ast.Compare: "a comparison", ast.IfExp: "a conditional",
     ast.List: "a list", ast.ListComp: "a loop", ast.GeneratorExp: "a loop", ast.Attribute: "an attribute ('.')",
     ast.Subscript: "an index ('[ ]')", ast.JoinedStr: "an f-string", ast.Lambda: "a lambda", ast.BoolOp: "and, or",
     ast.Tuple: "a tuple", ast.Dict: "a dictionary", ast.FloorDiv: "'//'", ast.Mod: "'%'",
 }  # fmt: skip
+_INSTEAD: dict[type[ast.AST], str] = {ast.BitXor: "; write ** for a power"}
 
 
 class FormulaError(ValueError):
@@ -117,7 +118,8 @@ def convert(node: ast.AST, depth: int = 0) -> Node:
         case ast.Call():
             raise FormulaError(f"only {' '.join(FUNCTIONS)} can be called in a formula")
     refused = type(node.op) if isinstance(node, ast.BinOp) else type(node)
-    raise FormulaError(f"{_REFUSED.get(refused, refused.__name__.lower())} is not allowed in a formula")
+    problem = f"{_REFUSED.get(refused, refused.__name__.lower())} is not allowed in a formula"
+    raise FormulaError(problem + _INSTEAD.get(refused, ""))
 
 
 def check_depth(depth: int) -> None:

@@ -19,7 +19,8 @@ SMALLEST_COUNT = 1e5
 # A uniform guess costs ln(vocabulary) nats per token, and ln(3000) = 8; trained models are far below a guess.
 LARGEST_LOSS = 8.0
 NEAR = 0.1  # from 6ND: attention and embeddings move FLOPs by a tenth; more is another way to count
-SAMPLE = 100_000  # runs that a median is taken of; sorting a million would cost more than reading them
+FARTHEST = 30.0  # times 6ND, more than recomputation, attention to long contexts and repeated forward passes take; ours
+SAMPLE = 100_000  # runs that quartiles are taken of; sorting a million would cost as much as reading them
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +60,49 @@ class Runs(NamedTuple):
     sha256: str = ""
 
 
-def compute_note(columns: Mapping[str, Sequence[float]]) -> str:
-    """Say how far the given FLOPs are from 6ND: the median ratio."""
+class ComputeRatio(NamedTuple):
+    """FLOPs of runs in units of 6ND: the quartiles over the runs."""
+
+    low: float
+    median: float
+    high: float
+
+    @property
+    def is_near(self) -> bool:
+        """Whether 6ND is what the FLOPs are, but for what it leaves out."""
+        return abs(self.median - 1.0) < NEAR
+
+    @property
+    def is_compute(self) -> bool:
+        """Whether the FLOPs can be FLOPs at all: training has none of so many times more or less than 6ND."""
+        return 1.0 / FARTHEST < self.median < FARTHEST
+
+    def __str__(self) -> str:
+        low, median, high = (format_quantity(ratio, "ratio") for ratio in self)
+        spread = "" if low == median == high else f", half of which lie from {low} to {high}"
+        return f"{median} x 6ND (median over the runs{spread})"
+
+
+def compute_ratio(columns: Mapping[str, Sequence[float]]) -> ComputeRatio | None:
+    """Return how far the FLOPs of runs are from 6ND; None where not every run has params, tokens and flops."""
+    if not all(name in columns for name in COMPUTE):
+        return None
     step = -(-len(columns["flops"]) // SAMPLE)
     triples = zip(*(columns[name][::step] for name in COMPUTE), strict=True)
     ratios = sorted(flops / training_flops(params, tokens) for params, tokens, flops in triples)
-    ratio = ratios[len(ratios) // 2]
-    hint = "" if abs(ratio - 1.0) < NEAR else "; --flops-from 6nd works them out anew"
-    return f"flops are used as given: {format_quantity(ratio, 'ratio')} x 6ND (median over the runs){hint}"
+    quarter = len(ratios) // 4
+    return ComputeRatio(ratios[quarter], ratios[len(ratios) // 2], ratios[-1 - quarter])
+
+
+def compute_note(ratio: ComputeRatio) -> str:
+    """Say how far the given FLOPs are from 6ND, and what that means."""
+    if not ratio.is_compute:
+        return f"flops are {ratio}: another unit? --columns flops=... reads it; a law of params and tokens counts 6ND"
+    if not ratio.is_near:
+        return f"flops are used as given: {ratio}; --flops-from 6nd works them out anew"
+    if format_quantity(ratio.median, "ratio") == "1":
+        return f"flops are used as given: {ratio}"
+    return f"flops are {ratio}: near enough for a law of params and tokens to count them as 6ND"
 
 
 def unit_notes(columns: Mapping[str, Sequence[float]], given: Mapping[str, str]) -> Iterator[str]:

@@ -31,6 +31,7 @@ class Question:
         self.target = needed[-1] if needed else ""
         for name in self.names:
             columns.define(name)
+        self._refuse_target_among(needed[:-1])
         self.condition = _condition(where)
         self.compared: dict[str, Key] = (
             {name: columns.key(name) for name in self.condition.names} if self.condition else {}
@@ -46,6 +47,20 @@ class Question:
         keys: list[Key] = [*self.columns.definitions, *self.compared.values()]
         positions = sorted({position for key in keys for position in self.columns.positions(key)})
         return {position: self.columns.kind(position) for position in positions}
+
+    def _refuse_target_among(self, others: Sequence[str]) -> None:
+        """Refuse to predict a column from itself, whatever names it goes by."""
+        for name in others:
+            if self.columns.positions(name) == self.columns.positions(self.target):
+                itself = "itself" if name == self.target else f"{shown(name)}: both are {self._columns_of(name)}"
+                raise InputError(
+                    f"{shown(self.target)} is to be predicted from {itself}",
+                    "expected a formula of other columns than the one it predicts; --target names that one",
+                )
+
+    def _columns_of(self, name: str) -> str:
+        names = self.columns.header.names
+        return " and ".join(shown(names[position]) for position in sorted(self.columns.positions(name)))
 
     def _define_rest(self) -> None:
         """Define what else the user or the table gives; refuse what the user gives and nothing asks for."""

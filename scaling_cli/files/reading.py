@@ -106,13 +106,23 @@ def write_text(path: str, text: str, *, force: bool = False) -> None:
         force: replace an existing file, keeping its mode.
     Raises: FileError if the file exists and force is false, or if it cannot be written.
     """
+    if not force:
+        refuse_existing(path)
     try:
         mode = _existing_mode(path)
-        if mode is not None and not force:
-            raise FileError(path, "exists already", "--force replaces it; or name another file")
         _replace(os.path.realpath(path), text.encode(), mode)
     except (OSError, ValueError) as error:
         raise FileError(path, f"cannot write: {_reason(error)}") from None
+
+
+def refuse_existing(path: str) -> None:
+    """Raise FileError if a file exists, or if its name can be that of none."""
+    try:
+        exists = _existing_mode(path) is not None
+    except (OSError, ValueError) as error:
+        raise FileError(path, f"cannot write: {_reason(error)}") from None
+    if exists:
+        raise FileError(path, "exists already", "--force replaces it; or name another file")
 
 
 def _require_regular(path: str, mode: int) -> None:

@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar
 
-from scaling_cli.core.runs import COMPUTE, ROLES, Runs, compute_note, first_bad, replicate_note, unit_notes
+from scaling_cli.core import runs as about
+from scaling_cli.core.runs import COMPUTE, ROLES, Runs, first_bad
 from scaling_cli.errors import FileError, InputError
 from scaling_cli.files.cells import Cells, Quantities
 from scaling_cli.files.columns import Columns
@@ -123,10 +124,10 @@ def _notes(
         if name not in numbers:
             yield f"{name} is left aside: not every run has it"
     given = {role: columns.source(role) for role in ROLES if role in numbers and role not in columns.derived}
-    if all(role in given for role in COMPUTE):
-        yield compute_note(numbers)
-    yield from unit_notes(numbers, given)
-    yield from replicate_note(numbers, [name for name in question.names if name != question.target])
+    if all(role in given for role in COMPUTE) and (ratio := about.compute_ratio(numbers)):
+        yield about.compute_note(ratio)
+    yield from about.unit_notes(numbers, given)
+    yield from about.replicate_note(numbers, [name for name in question.names if name != question.target])
     for position in question.states:
         yield from _unfinished(columns.header.names[position], _pick(cells.texts[position], rows))
 

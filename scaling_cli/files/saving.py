@@ -4,13 +4,14 @@ import contextlib
 import os
 import re
 from collections.abc import Mapping
+from shlex import quote
 
 from scaling_cli.core.formulas import Formula
 from scaling_cli.core.laws import Draws, Figure, Law, Minimum, Relation, Variable
 from scaling_cli.errors import FileError, InputError
 from scaling_cli.files.draws import checksum
 from scaling_cli.files.presets import SCHEMA, parse_law
-from scaling_cli.files.reading import read_text, write_text
+from scaling_cli.files.reading import read_text, refuse_existing, write_text
 from scaling_cli.files.values import Number
 from scaling_cli.files.yaml_text import yaml_text
 
@@ -45,8 +46,7 @@ def save_law(
     Raises: FileError when the file exists and force is false, when it cannot be written, or when what would stand in
         it is no preset; InputError for a number that is not finite.
     """
-    if not path.endswith(ENDINGS):
-        raise FileError(path, "is no name of a preset", "expected one that ends in .yaml")
+    check_target(path, force=force)
     draws = draws or _carried(law)
     target = os.path.realpath(path)
     table = _table(draws) if draws else ""
@@ -66,6 +66,24 @@ def save_law(
             with contextlib.suppress(OSError):
                 os.unlink(beside)
     _remove_older(target, name if draws else "")
+
+
+def check_target(path: str, *, force: bool = False) -> None:
+    """Refuse a name under which no preset can be written, before the work of making one.
+
+    Args:
+        path: the file.
+        force: whether an existing file may be replaced.
+
+    Raises: FileError when it is no name of a preset, when the file exists and force is false, or without its folder.
+    """
+    if not path.endswith(ENDINGS):
+        raise FileError(path, "is no name of a preset", "expected one that ends in .yaml")
+    folder = os.path.dirname(os.path.realpath(path))
+    if not os.path.isdir(folder):
+        raise FileError(path, f"cannot write: there is no folder {folder}", f"make it first: mkdir -p {quote(folder)}")
+    if not force:
+        refuse_existing(path)
 
 
 def _carried(law: Law) -> Draws | None:

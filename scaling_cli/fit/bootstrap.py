@@ -10,11 +10,14 @@ from scaling_cli.errors import InputError
 from scaling_cli.fit.objectives import Objective
 from scaling_cli.fit.optima import PointFit
 from scaling_cli.fit.problems import TARGET, Problem
-from scaling_cli.fit.solve import ELEMENTS, Cost, Optimum, Search, descend
+from scaling_cli.fit.slopes import Cost
+from scaling_cli.fit.solve import ELEMENTS, Optimum, Search, descend
 
 Array = Any
 METHODS = ("pairs", "wild")
-BLOCK = 64  # refits at a time: their arrays stay in the processor's cache
+BLOCK = 64  # refits of one seed at most
+SEEDED = 1 << 15  # refits times runs of one seed at most
+THREADS = 2
 TINY = 1e-12  # spread of the residuals of a fit without noise
 STEPS = 30
 SMALL = 1e-3  # of the spread of residuals: below it absolute values count as squares in refits
@@ -60,30 +63,28 @@ def bootstrap(
     search = _search(problem, objective, fit, weights)
     spread = float(np.median(np.abs(fit.residuals))) or TINY
     thresholds = _thresholds(objective, spread)
-    width = max(1, min(BLOCK, ELEMENTS // problem.size))  # soon done, so that an interruption need not wait
     member = np.arange(problem.size) if groups is None else groups
     clusters = int(member.max()) + 1
-    blocks = range(0, draws, width)
-    seeds = np.random.SeedSequence(seed).spawn(len(blocks))
+    width = max(1, min(BLOCK, SEEDED // problem.size))
+    counts = [min(width, draws - first) for first in range(0, draws, width)]
+    seeds = np.random.SeedSequence(seed).spawn(len(counts))
+    room = ELEMENTS // (width * problem.size * len(fit.inner))
+    together = max(1, min(room, -(-len(counts) // THREADS)))
 
-    def refit(block: int) -> Array:
-        rng = np.random.default_rng(seeds[block])
-        count = min(width, draws - block * width)
-        found = few(rng, count)
+    def refit(first: int) -> Array:
+        pairs = zip(seeds[first : first + together], counts[first : first + together], strict=True)
+        drawn = [_drawn(np.random.default_rng(seed), count, clusters, method=method) for seed, count in pairs]
+        found = few(np.vstack(drawn)[:, member])
         if progress:
-            progress(count)
+            progress(len(found))
         return found
 
     inside = int((np.abs(fit.residuals) <= thresholds[-1]).sum())  # these runs alone curve the objective
     is_edgy = inside < EDGY * len(fit.inner)
 
-    def few(rng: np.random.Generator, count: int) -> Array:
-        mine, counts = problem, weights
-        if method == "pairs":
-            counts = weights * rng.multinomial(clusters, np.full(clusters, 1.0 / clusters), size=count)[:, member]
-        else:
-            mine = _with_noise(problem, fit, rng.choice([-1.0, 1.0], size=(count, clusters))[:, member])
-        inner = np.repeat(fit.inner[None], count, axis=0)
+    def few(drawn: Array) -> Array:
+        mine, counts = (problem, weights * drawn) if method == "pairs" else (_with_noise(problem, fit, drawn), weights)
+        inner = np.repeat(fit.inner[None], len(drawn), axis=0)
         with np.errstate(all="ignore"):
             for delta in thresholds:
                 found = descend(mine, Cost(objective, counts, delta), inner, search)
@@ -91,8 +92,15 @@ def bootstrap(
             last = Cost(objective, counts, thresholds[-1])
             return _freed(found, mine, last, search, wide=objective.thresholds(spread)) if is_edgy else inner
 
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        return np.vstack(list(pool.map(refit, range(len(blocks)))))
+    with ThreadPoolExecutor(max_workers=THREADS) as pool:
+        return np.vstack(list(pool.map(refit, range(0, len(counts), together))))
+
+
+def _drawn(rng: np.random.Generator, count: int, clusters: int, *, method: str) -> Array:
+    """Return how often each run or group is drawn, or the sign of its residuals, (count, clusters)."""
+    if method == "pairs":
+        return rng.multinomial(clusters, np.full(clusters, 1.0 / clusters), size=count)
+    return rng.choice([-1.0, 1.0], size=(count, clusters))
 
 
 def _freed(found: Optimum, problem: Problem, cost: Cost, search: Search, *, wide: list[float]) -> Array:

@@ -1,10 +1,11 @@
 """The whole of a fit: runs and a form in; a law with its uncertainty, certificate and predictions out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from scaling_cli.core.duals import Dual, slope_of
 from scaling_cli.core.formulas import compile_tree
 from scaling_cli.core.laws import Draws, Law, names_below
 from scaling_cli.errors import InputError
@@ -27,6 +28,11 @@ from scaling_cli.fit.uncertainty import (
 
 Array = Any
 UNCERTAIN = "the optimum is not certain: its gradient is not zero; see certificate"
+ALONE = "one start alone of {} led to this optimum: there may be a lower one, which --start may find"
+
+
+VANISHES = "{0} ends at zero, where it has no effect: --fix {0}=0 leaves it out"
+SAME = 1e-12  # relative: of objectives that rounding alone sets apart
 
 
 class Options(NamedTuple):
@@ -37,6 +43,10 @@ class Options(NamedTuple):
     bootstrap: str = "pairs"
     seed: int = 0
     progress: Callable[[int], None] | None = None
+
+    def asks_refits(self, sample: Sample) -> bool:
+        """Whether refits say how sure coefficients are: not of plain squares, which are NIST's, unless asked for."""
+        return self.objective.name != "ls" or self.bootstrap != "pairs" or sample.groups is not None
 
 
 class Fit(NamedTuple):
@@ -85,27 +95,43 @@ def fit_form(form: Form, sample: Sample, options: Options) -> Fit:
     Raises: NoAnswer when the runs do not determine the coefficients.
     """
     problem, point = optimum(form, sample, options)
-    spread = spread_from_covariance(problem, point, analytic(problem, options.objective, point, sample.weights))
-    inner = np.empty((0, len(form.free)))
+    names = (*problem.names, *form.settled)
+    values = _with_settled(form, problem.names, point.values[None])[0]
+    draws, spread = np.empty((0, len(names))), _analytic_spread(form, sample, options.objective, problem, point)
     if options.draws:
         refits = bootstrap(
             problem, options.objective, point, sample.weights,
             draws=options.draws, seed=options.seed, method=options.bootstrap, groups=sample.groups,
             progress=options.progress,
         )  # fmt: skip
-        if options.bootstrap == "pairs" and sample.groups is None:
-            inner = calibrated(point, refits, problem.size, options.objective)
+        if options.bootstrap == "pairs":
+            inner = calibrated(point, refits, sample.size, options.objective, groups=sample.group_count)
         else:
-            inner = widened(point, refits, problem.size)
-        if not options.objective.is_smooth:
-            spread = spread_from_draws(problem, inner)._replace(errors=spread_from_draws(problem, refits).errors)
-    names = (*problem.names, *form.settled)
-    values = _with_settled(form, problem.names, point.values[None])[0]
-    draws = _with_settled(form, problem.names, problem.outer(inner)) if len(inner) else np.empty((0, len(names)))
+            inner = widened(point, refits, sample.size, groups=sample.group_count)
+        draws = _with_settled(form, problem.names, problem.outer(inner))
+        if options.asks_refits(sample):
+            spread = spread_from_draws(draws)
     law = fitted_law(form, names, values)
-    spread = _spread_of_all(form, problem.names, spread)
-    notes = () if point.certificate.converged else (UNCERTAIN,)
-    return Fit(form, law, names, values, spread, draws, options.objective, sample, problem, point, notes)
+    return Fit(
+        form, law, names, values, spread, draws, options.objective, sample, problem, point,
+        tuple(_doubts(problem, point, options.objective, sample.weights)),
+    )  # fmt: skip
+
+
+def _doubts(problem: Problem, point: PointFit, objective: Objective, weights: Array) -> Iterator[str]:
+    """Yield what speaks against an optimum, or says that it lies where a coefficient has no effect."""
+    found = point.certificate
+    if not found.converged:
+        yield UNCERTAIN
+    if found.starts > found.starts_agreeing == 1:
+        yield ALONE.format(found.starts)
+    for i, coefficient in enumerate(problem.coefficients):
+        inner = point.inner.copy()
+        inner[i] = -np.inf if coefficient.positive else 0.0
+        with np.errstate(all="ignore"):
+            without = float(objective.value(problem.residuals(inner[None]), weights)[0])
+        if without <= point.objective * (1.0 + SAME):
+            yield VANISHES.format(coefficient.name)
 
 
 def optimum(form: Form, sample: Sample, options: Options, *, starts: int = STARTS) -> tuple[Problem, PointFit]:
@@ -124,12 +150,17 @@ def optimum(form: Form, sample: Sample, options: Options, *, starts: int = START
     return problem, point
 
 
-def _spread_of_all(form: Form, free: Sequence[str], spread: Spread) -> Spread:
-    """Return the spread with what is fixed and tied beside the free coefficients."""
+def _analytic_spread(form: Form, sample: Sample, objective: Objective, problem: Problem, point: PointFit) -> Spread:
+    """Return the spread by the curvature at the optimum, of what is fixed and tied too."""
+    spread = spread_from_covariance(problem, point, analytic(problem, objective, point, sample.weights))
     if not form.settled:
         return spread
-    low, high = (_with_settled(form, free, side[None])[0] for side in (spread.low, spread.high))
-    return spread._replace(low=low, high=high, errors=np.concatenate([spread.errors, np.zeros(len(form.settled))]))
+    low, high = np.sort(_with_settled(form, problem.names, np.stack([spread.low, spread.high])), axis=0)
+    found = dict(zip(problem.names, point.values.tolist(), strict=True))
+    settled = [compile_tree(tree) for tree in form.settled.values()]
+    slopes = [[slope_of(f({**found, name: Dual(found[name], 1.0)})) for name in found] for f in settled]
+    variances = np.einsum("si,ij,sj->s", slopes, spread.covariance, slopes)
+    return spread._replace(low=low, high=high, errors=np.concatenate([spread.errors, np.sqrt(variances)]))
 
 
 def refits(fit: Fit) -> Draws | None:
@@ -156,10 +187,11 @@ def fitted_law(form: Form, names: Sequence[str], values: Array) -> Law:
         note="",
     )
     below = names_below(form.law, [form.relation])
+    relations = {n: fitted if n == form.relation else r for n, r in form.law.relations.items() if n in below}
     return form.law._replace(
         id="fit", aliases=(), title="", source={}, conventions={}, figures=(), notes=(), supersedes="",
         superseded_by="", frontier={},
-        relations={n: fitted if n == form.relation else r for n, r in form.law.relations.items() if n in below},
+        relations=relations if form.flops is None else {**relations, form.flops.name: form.flops},
         let={name: formula for name, formula in form.law.let.items() if name in below},
         variables={name: variable for name, variable in form.law.variables.items() if name in below},
         coefficients=shared, digits={name: digits[name] for name in shared},

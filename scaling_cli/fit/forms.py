@@ -1,23 +1,26 @@
 """What is fitted: a loss form of a preset, or a formula of the user's, with coefficients fixed, tied or free."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from scaling_cli.core.formulas import CONSTANTS, Formula, FormulaError, Node, names_in, substitute
-from scaling_cli.core.laws import QUANTITIES, Law, Relation
+from scaling_cli.core.laws import QUANTITIES, Law, Relation, Variable, names_below
 from scaling_cli.errors import InputError
 from scaling_cli.fit.problems import Coefficient
+from scaling_cli.fit.starts import DEFAULT_START
 
 DEFAULT_FORM = "hoffmann-2022-approach-3-rounded"  # E + A / N**alpha + B / D**beta, with everybody's names
-DEFAULT_START = 1.0
 MOST_NAMES = 2000
+COLUMN = "a column of the runs"  # what a saved law says of a variable that only the user's formula knows
 
 
 class Form(NamedTuple):
     """A form ready to meet data.
 
     `tree` is the prediction, of data columns and free coefficients; `free` the coefficients to find, `settled` what
-    the others are (a number, or a tree of free ones); `law` and `relation` give the fitted law its shape.
+    the others are (a number, or a tree of free ones); `law` and `relation` give the fitted law its shape, and
+    `flops` how it counts training FLOPs: as 6ND where None.
     """
 
     name: str
@@ -26,18 +29,20 @@ class Form(NamedTuple):
     settled: Mapping[str, Node]
     law: Law
     relation: str
+    flops: Relation | None = None
 
 
-def preset_form(law: Law, columns: Sequence[str], *, relation: str = "loss") -> Form:
+def preset_form(law: Law, columns: Sequence[str], *, relation: str = "") -> Form:
     """Return a preset's loss with all its coefficients free, starting from the published ones and keeping their sign.
 
     Args:
         law: the preset, or a form without constants.
         columns: what the runs have, by the names that formulas use: N, D, U, ...
-        relation: which relation is fitted.
+        relation: which relation is fitted; empty for its loss, under whatever name it has one.
 
     Raises: InputError when the law has no such relation, or needs a column that the runs lack.
     """
+    relation = relation or _only_loss(law)
     if relation not in law.relations:
         raise InputError(f"{law.id} has no {relation} to fit", f"its relations: {', '.join(law.relations)}")
     mine = law.relations[relation]
@@ -47,7 +52,37 @@ def preset_form(law: Law, columns: Sequence[str], *, relation: str = "loss") -> 
     used = [name for name in coefficients if name in in_tree]
     starts = [coefficients[name] or DEFAULT_START for name in used]
     free = [Coefficient(name, start, positive=start > 0.0) for name, start in zip(used, starts, strict=True)]
-    return Form(law.id, tree, tuple(free), {}, law, relation)
+    return Form(law.id if relation == "loss" else f"{law.id} {relation}", tree, tuple(free), {}, law, relation)
+
+
+def law_and_relation(text: str) -> tuple[str, str]:
+    """Return what a form is called in two parts: a law, and which of its relations; empty where it is its loss.
+
+    >>> law_and_relation("kaplan-2020 loss_unlimited_params")
+    ('kaplan-2020', 'loss_unlimited_params')
+    >>> law_and_relation("my runs/law.yaml")
+    ('my runs/law.yaml', '')
+    """
+    law, _, relation = text.strip().rpartition(" ")
+    return (law.strip(), relation) if law and relation.isidentifier() else (text.strip(), "")
+
+
+def losses_of(law: Law) -> list[str]:
+    """Return the relations of a law that give a loss: of runs, or of the best runs of each budget."""
+    names = ("loss", "optimal_loss")
+    return [name for name, relation in law.relations.items() if name in names or relation.gives == "loss"]
+
+
+def _only_loss(law: Law) -> str:
+    """Return the name of a law's loss: of any run, or else of the best of each budget, where it has one."""
+    losses = losses_of(law)
+    of_all = [name for name in losses if name != "optimal_loss"] or losses
+    if "loss" in losses or len(of_all) == 1:
+        return "loss" if "loss" in losses else of_all[0]
+    if not losses:
+        raise InputError(f"{law.id} has no loss to fit", f"its relations: {', '.join(law.relations)}")
+    several = " or ".join(f"--form '{law.id} {name}'" for name in losses)
+    raise InputError(f"{law.id} has {len(of_all)} losses to fit", f"name one: {several}")
 
 
 def formula_form(text: str, columns: Sequence[str], *, positive: Sequence[str] | None, target: str) -> Form:
@@ -62,7 +97,7 @@ def formula_form(text: str, columns: Sequence[str], *, positive: Sequence[str] |
     Raises: InputError when the formula cannot be understood or has no free coefficient.
     """
     try:
-        formula = Formula(text)
+        formula = _in_letters(Formula(text), columns)
     except FormulaError as error:
         raise InputError(f"--formula {error}", "expected such as 'E + A / N**alpha + B / D**beta'") from error
     names = [name for name in formula.names if name not in columns and name not in CONSTANTS]
@@ -78,7 +113,15 @@ def formula_form(text: str, columns: Sequence[str], *, positive: Sequence[str] |
     )
     free = tuple(Coefficient(name, DEFAULT_START, name in kept) for name in names)
     relation = Relation(target, formula, dict.fromkeys(names, None))
-    return Form("formula", tree, free, {}, Law("fit", {target: relation}), target)
+    known = {*names, *QUANTITIES, *CONSTANTS}
+    others = {name: Variable(name, meaning=COLUMN) for name in formula.names if name not in known}
+    return Form("formula", tree, free, {}, Law("fit", {target: relation}, variables=others), target)
+
+
+def _in_letters(formula: Formula, columns: Sequence[str]) -> Formula:
+    """Return the formula with N, D, C and L where it has the words that mean them: laws are written in letters."""
+    words = {word: letter for letter, word in QUANTITIES.items() if word in columns and letter in columns}
+    return Formula(re.sub(r"[^\W\d]\w*", lambda found: words.get(found[0], found[0]), formula.text))
 
 
 def settle(form: Form, fixed: Mapping[str, str], starts: Mapping[str, float]) -> Form:
@@ -118,6 +161,33 @@ def _started(coefficient: Coefficient, starts: Mapping[str, float]) -> Coefficie
     if coefficient.positive and start <= 0.0:
         raise InputError(f"--start {coefficient.name}={start:g}", "this coefficient is kept positive")
     return coefficient._replace(start=start)
+
+
+def defaults_behind(form: Form, names: Sequence[str]) -> list[Variable]:
+    """Return the variables that runs could have, stand at their defaults, and meet the named coefficients in a term."""
+    below = names_below(form.law, [form.relation])
+    used = set(names_in(form.tree))
+    found = []
+    for variable in form.law.variables.values():
+        if variable.name in below - used and variable.default is not None:
+            tree = preset_form(form.law, [*QUANTITIES, *used, variable.name], relation=form.relation).tree
+            if set(names) & _in_terms_of(tree, variable.name):
+                found.append(variable)
+    return found
+
+
+def written_default(variable: Variable) -> str:
+    """Return the default of a variable as text."""
+    default = variable.default
+    return f"{default:g}" if isinstance(default, float | int) else "" if default is None else default.text
+
+
+def _in_terms_of(tree: Node, name: str) -> set[str]:
+    """Return every name in the terms of a sum that have this one."""
+    if tree[0] in ("+", "-", "neg"):
+        return set().union(*(_in_terms_of(branch, name) for branch in tree[1:]))
+    names = set(names_in(tree))
+    return names if name in names else set()
 
 
 class _Expander:

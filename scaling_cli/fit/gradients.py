@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from scaling_cli.core.duals import FUNCTIONS, Dual, Value, cos, log, sin
+from scaling_cli.core.duals import FUNCTIONS, Dual, Value, cos, exp, log, sin
 from scaling_cli.core.formulas import Node
 
 Array = Any
@@ -59,8 +59,9 @@ class Tape:
         found = self.numbers.copy()
         for name, place in self.names.items():
             found[place] = given[name]
-        for place, function, places in self._forward:
-            found[place] = function(*[found[p] for p in places])
+        with np.errstate(over="ignore"):  # of a part, such as a sharp break's power: the whole may still be finite
+            for place, function, places in self._forward:
+                found[place] = function(*[found[p] for p in places])
         return found
 
     def gradient(self, given: Mapping[str, Value]) -> tuple[Value, list[Value]]:
@@ -100,8 +101,14 @@ def _plain_power(base: Value, exponent: Value) -> Value:
     return base**exponent
 
 
+def _expm1(a: Value) -> Value:
+    """Return exp(a) - 1 without the loss of digits near zero; formulas are rewritten to it."""
+    return Dual(np.expm1(a.value), exp(a.value) * a.slope) if isinstance(a, Dual) else np.expm1(a)
+
+
 _VALUES: dict[str, Callable[..., Value]] = {
     **FUNCTIONS,
+    "expm1": _expm1,
     "+": lambda a, b: a + b,
     "-": lambda a, b: a - b,
     "*": lambda a, b: a * b,
@@ -140,6 +147,7 @@ _PARTIALS: dict[str, Callable[..., tuple[Value, ...]]] = {
     "**": _power_partials,
     "neg": _one(lambda a, result: -1.0),
     "exp": _one(lambda a, result: result),
+    "expm1": _one(lambda a, result: exp(a)),
     "log": _one(lambda a, result: 1.0 / a),
     "log10": _one(lambda a, result: 1.0 / (a * np.log(10.0))),
     "sqrt": _one(lambda a, result: 0.5 / result),

@@ -12,7 +12,8 @@ import numpy as np
 
 from scaling_cli.fit.fits import Fit
 from scaling_cli.fit.questions import Question
-from scaling_cli.fit.solve import Cost, Search, descend
+from scaling_cli.fit.slopes import Cost
+from scaling_cli.fit.solve import Search, descend
 
 Array = Any
 WORK = 250_000  # runs times refits: about as long as the bootstrap takes
@@ -80,8 +81,7 @@ def _first_steps(fit: Fit) -> Array:
     residuals, weights = fit.residuals, fit.sample.weights
     _, first, second, _ = fit.objective.rho(residuals, _threshold(fit))
     if not fit.objective.is_smooth:
-        wide = max(fit.objective.delta, float(np.median(np.abs(residuals))), 1e-300)
-        second = (np.abs(residuals) <= wide) * np.abs(first).max() / wide
+        first, second = fit.objective.smoothed(residuals)
     rows = _rows(fit, weights * second)
     _, triangle = np.linalg.qr(rows)
     _, jacobian = fit.problem.jacobian(fit.point.inner[None])

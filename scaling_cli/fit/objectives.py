@@ -65,6 +65,16 @@ class Objective(NamedTuple):
         secant = scale * delta / np.maximum(size, delta)
         return Rho(scale * inner * (size - 0.5 * inner), secant * residuals, scale * (size <= delta), secant)
 
+    def smoothed(self, residuals: Array) -> tuple[Array, Array]:
+        """Return rho's slope at residuals (n,), and its second derivative as the middle half of the runs sees it.
+
+        The few runs inside delta say too little of the curvature; where all are inside it is that of squares.
+        """
+        spread = float(np.median(np.abs(residuals))) or TINY
+        last, wide = self.thresholds(spread)[-1], max(self.delta, spread)
+        down, up = self.rho(np.array([-wide, wide]), last).first
+        return self.rho(residuals, last).first, (np.abs(residuals) <= wide) * (up - down) / (2.0 * wide)
+
     def _side(self, residuals: Array) -> Array | float:
         """Return the weight of each residual's side."""
         return self.above if self.above == self.below else self.below + (self.above - self.below) * (residuals > 0.0)
@@ -106,5 +116,6 @@ def objective(name: str, delta: float = DELTA, quantile: float | None = None) ->
         if not 0.0 < quantile < 1.0:
             raise InputError(f"--quantile is {quantile:g}", "expected a share between 0 and 1, such as 0.1")
         # a prediction above the run costs 1 - q, one below costs q: then a share q of the runs lies below
-        return Objective(f"quantile-{quantile:g}", log, 0.0, above=2.0 * (1.0 - quantile), below=2.0 * quantile)
+        name = f"quantile-{quantile:g}{'-log' if log else ''}"
+        return Objective(name, log, 0.0, above=2.0 * (1.0 - quantile), below=2.0 * quantile)
     return Objective(name, log, {"huber": delta, "ls": np.inf, "lad": 0.0}[kind])

@@ -10,7 +10,8 @@ from scaling_cli.errors import NoAnswer
 from scaling_cli.fit.objectives import Objective
 from scaling_cli.fit.polish import least_slope, polish_absolute, polish_squares
 from scaling_cli.fit.problems import Problem
-from scaling_cli.fit.solve import CONVERGED, Cost, Search, Slopes, descend, slopes, zero_gradient
+from scaling_cli.fit.slopes import Cost, Slopes, slopes
+from scaling_cli.fit.solve import CONVERGED, Search, descend, zero_gradient
 from scaling_cli.fit.starts import starting_points
 
 Array = Any
@@ -19,6 +20,8 @@ FINALISTS = 6
 NARROWING = Search(exact=True, steps=30, damping=0.0, enough=1e-6)  # at thresholds on the way
 LAST = Search(exact=True, steps=200, damping=0.0)
 ENOUGH_RUNS = 2000  # to come near an optimum, which all runs then decide
+MANY_RUNS = 1 << 16  # to come to where Newton's steps on all runs are few
+WIDE = 0.1  # of the spread of residuals: a threshold within which that many runs place the optimum
 ROUGH = 40  # steps of least squares from afar
 NEAR = 1e-6  # relative gradient at which they are near enough
 MET = 1e-3  # relative difference, or difference of logarithms, of ends that are one
@@ -87,21 +90,21 @@ def fit_point(
         KEPT
     )  # freed at once, so that freed arrays stay with the process: getting pages anew takes most of the time
     with np.errstate(all="ignore"):
-        chosen = _some(weights, seed)
+        chosen = _some(weights, seed, ENOUGH_RUNS)
         few = problem.part_of_runs(chosen)
         ends = _finalists(few, objective, starting_points(few, tree, starts, seed), weights[chosen])
         spread = float(np.median(np.abs(problem.residuals(ends.inner[:1])))) or 1e-12
         path = [Cost(objective, weights, delta) for delta in objective.thresholds(spread)]
-        ends = _narrowed(problem, path, ends)
+        ends = _narrowed(problem, path, ends, _some(weights, seed, MANY_RUNS))
     return _certified(problem, path[-1], ends, starts)
 
 
-def _some(weights: Array, seed: int) -> Array:
-    """Return the numbers of runs that are enough to see an optimum from afar."""
+def _some(weights: Array, seed: int, most: int) -> Array:
+    """Return the numbers of at most so many runs that count, or of all."""
     counting = np.flatnonzero(weights)
-    if len(counting) <= ENOUGH_RUNS:
+    if len(counting) <= most:
         return np.arange(len(weights))
-    return np.sort(np.random.default_rng(seed).choice(counting, ENOUGH_RUNS, replace=False))
+    return np.sort(np.random.default_rng(seed).choice(counting, most, replace=False))
 
 
 def _finalists(problem: Problem, objective: Objective, points: Array, weights: Array) -> Ends:
@@ -131,13 +134,19 @@ def _distinct(points: Array) -> Ends:
     return Ends(points[list(first)][:FINALISTS], np.array(list(first.values()), dtype=int)[:FINALISTS])
 
 
-def _narrowed(problem: Problem, path: Sequence[Cost], ends: Ends) -> Ends:
-    """Return the optima at the last threshold, reached by way of the others; ends that stay high are left out."""
+def _narrowed(problem: Problem, path: Sequence[Cost], ends: Ends, many: Array) -> Ends:
+    """Return the optima at the last threshold, reached by way of the others; ends that stay high are left out.
+
+    Of the others, wide ones are passed on many runs, by their numbers, and all narrow ones and the last on every run.
+    """
     inner, last = ends.inner, path[-1]
     absolute = last.objective.delta == 0.0
+    part = problem.part_of_runs(many)
     for cost in path:
         seen = absolute and cost.delta <= IN_SIGHT * path[0].delta
-        inner = descend(problem, cost, inner, LAST if seen else NARROWING).inner
+        wide = cost.delta >= WIDE * path[0].delta
+        runs, counted = (part, cost.part_of_runs(many)) if wide else (problem, cost)
+        inner = descend(runs, counted, inner, LAST if seen else NARROWING).inner
         if seen:
             vertices = np.vstack([polish_absolute(problem, last, end[None]) for end in inner])
             if all(least_slope(problem, last, vertex[None]) <= CONVERGED for vertex in vertices):
@@ -170,12 +179,13 @@ def _certified(problem: Problem, cost: Cost, ends: Ends, starts: int) -> PointFi
     values = cost.objective.value(problem.residuals(ends.inner), cost.weights)
     best = _best(np.where(np.isfinite(values), values, np.inf), ends.inner, problem.starts)
     point, value, exact = ends.inner[best : best + 1], float(values[best]), _exact(problem, cost)
+    spread = float(np.median(np.abs(problem.residuals(point)))) or 1e-300
     agreeing = int(ends.counts[np.abs(values - value) <= max(SAME * value, exact)].sum())
-    at = slopes(problem, cost, point, None)
+    at = slopes(problem, cost, point, exact=False)
     norm = float(at.relative[0])
     if cost.objective.delta == 0.0:
         norm = min(norm, least_slope(problem, cost, point))
-    converged = bool(norm <= zero_gradient(problem, cost.delta) or value <= exact)
+    converged = bool(norm <= zero_gradient(problem, cost.delta, spread) or value <= exact)
     certificate = Certificate(converged, norm, starts, agreeing, condition_number(at.hessian[0]))
     return PointFit(point[0], problem.outer(point)[0], value, problem.residuals(point)[0], at, certificate)
 

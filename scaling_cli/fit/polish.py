@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from scaling_cli.fit.problems import TARGET, Problem
-from scaling_cli.fit.solve import MOST_BEND, PROBE, Cost
+from scaling_cli.fit.slopes import PROBE, Cost
+from scaling_cli.fit.solve import MOST_BEND
 
 Array = Any
 PIVOTS = 100
@@ -26,11 +27,11 @@ def polish_squares(problem: Problem, inner: Array, weights: Array, *, steps: int
     bent as the valley bends.
     """
     best, damping, root = inner, 0.0, np.sqrt(weights)
-    residuals, jacobian = problem.jacobian(best)
+    residuals, matrix = _rows(problem, best, root)
     value = float(((root * residuals) ** 2).sum())
-    for _ in range(steps if np.isfinite(jacobian).all() else 0):
-        trial = best + _bent_step(problem, best, residuals[0], (jacobian[0] * root).T, root=root, damping=damping)
-        after = problem.jacobian(trial)
+    for _ in range(steps if np.isfinite(matrix).all() else 0):
+        trial = best + _bent_step(problem, best, residuals, matrix, root=root, damping=damping)
+        after = _rows(problem, trial, root)
         changed = float(((root * after[0]) ** 2).sum())
         if not (changed <= value and np.isfinite(after[1]).all()):
             damping = max(10.0 * damping, 1e-16)
@@ -39,10 +40,17 @@ def polish_squares(problem: Problem, inner: Array, weights: Array, *, steps: int
             continue
         small = bool(np.all(np.abs(trial - best) <= 1e-15 * np.abs(best)))
         best, value, damping = trial, changed, 0.1 * damping if damping > 1e-15 else 0.0
-        residuals, jacobian = after
+        residuals, matrix = after
         if small:
             break
     return best
+
+
+def _rows(problem: Problem, at: Array, root: Array) -> tuple[Array, Array]:
+    """Return residuals, (n,), and the Jacobian with each run times the root of its weight, (n, k)."""
+    residuals, jacobian = problem.jacobian(at)
+    jacobian *= root  # in place: of many runs each array of this size counts
+    return residuals[0], jacobian[0].T
 
 
 def _bent_step(problem: Problem, at: Array, residuals: Array, matrix: Array, *, root: Array, damping: float) -> Array:

@@ -6,12 +6,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import stdtrit
 
-from scaling_cli.core.formulas import compile_tree
-from scaling_cli.core.laws import Law
+from scaling_cli.core.formulas import Formula, compile_tree
+from scaling_cli.core.laws import QUANTITIES, Law, Relation
 from scaling_cli.core.plans import Planner
+from scaling_cli.core.relations import bind
 from scaling_cli.core.runs import Runs
 from scaling_cli.errors import InputError, NoAnswer
 from scaling_cli.fit.fits import Fit, fitted_law
+from scaling_cli.fit.forms import written_default
 from scaling_cli.fit.holdouts import HoldOut, new_run_variance
 from scaling_cli.fit.uncertainty import LEVEL
 
@@ -82,17 +84,24 @@ def predict(fit: Fit, budgets: Sequence[float], held: HoldOut, *, seed: int, lev
         seed: of the noise of a new run.
         level: of the intervals.
 
+    Returns: nothing where a variable of the law has no value: see `setting_notes`.
+
     Raises: NoAnswer when the fitted law has no optimum there.
     """
     flops = np.asarray(budgets, dtype=float)
     planner = _planner(fit)
+    if unset := _unset(fit):
+        if _has_split(fit):
+            return []
+        raise NoAnswer(f"the fitted form has no optimum: it is not of params and tokens but of {', '.join(unset)}")
     plans = [planner.plan({"flops": float(c)}) for c in flops]
     best = np.array([[plan.params or np.nan, plan.tokens or np.nan, plan.loss or np.nan] for plan in plans])
     if not np.isfinite(best).all():
         missing = flops[~np.isfinite(best).all(axis=1)][0]
         raise NoAnswer(f"the fitted form has no optimum at {missing:.4g} FLOPs")
     clouds = _clouds(fit, flops)
-    new = new_runs(fit, {"N": best[:, 0], "D": best[:, 1], "C": flops}, held, seed=seed, level=level)
+    columns = _columns_at(fit, params=best[:, 0], tokens=best[:, 1], flops=flops)
+    new = new_runs(fit, columns, held, seed=seed, level=level)
     found = []
     for i, plan in enumerate(plans):
         params, tokens, loss = map(float, best[i])
@@ -134,11 +143,13 @@ def new_runs(fit: Fit, data: Mapping[str, Array], held: HoldOut, *, seed: int = 
 
 
 def exponents(fit: Fit, flops: float, *, level: float = LEVEL) -> list[Exponent]:
-    """Return a and b of the optimal split, N ~ C**a and D ~ C**b, at a budget."""
+    """Return a and b of the optimal split, N ~ C**a and D ~ C**b, at a budget; nothing where there is no such split."""
     pair = np.array([flops, flops * STEP])
     try:
         split = _planner(fit).frontier.split(pair)
     except (InputError, NoAnswer):
+        return []
+    if not np.isfinite(split).all():
         return []
     clouds = _clouds(fit, pair)
     found = []
@@ -147,6 +158,45 @@ def exponents(fit: Fit, flops: float, *, level: float = LEVEL) -> list[Exponent]
         value = float(np.log(values[1] / values[0]) / np.log(STEP))
         found.append(Exponent(name, value, *_ends(slopes, level)))
     return found
+
+
+def setting_notes(fit: Fit) -> list[str]:
+    """Return what exponents and predictions make of the law's further variables: a default, or nothing."""
+    if not _has_split(fit):
+        return []
+    if unset := _unset(fit):
+        names, given = ", ".join(unset), " ".join(f"--set {name}=..." for name in unset)
+        have = "has" if len(unset) == 1 else "have"
+        return [f"no exponents or predictions: {names} {have} no value; save the law and plan with it: {given}"]
+    return [
+        f"exponents and predictions take {name} ({variable.meaning}) at its default, {written_default(variable)}"
+        for name, variable in fit.law.variables.items()
+        if name in fit.sample.data
+    ]
+
+
+def _has_split(fit: Fit) -> bool:
+    """Return whether the fit says how a budget is split: it is of a loss in params and tokens."""
+    return fit.form.relation == "loss" and {"N", "D"} <= fit.sample.data.keys()
+
+
+def _unset(fit: Fit) -> list[str]:
+    """Return the variables of the law that have no value unless the user gives one."""
+    return [name for name, variable in fit.law.variables.items() if variable.default is None]
+
+
+def _columns_at(fit: Fit, *, params: Array, tokens: Array, flops: Array) -> dict[str, Array]:
+    """Return every column that the form uses, (m,) each, of runs of these sizes: other variables at their defaults."""
+    sizes = {"N": params, "D": tokens, "C": flops}
+    return {name: sizes[name] if name in sizes else _worked_out(fit.law, name, sizes) for name in fit.sample.data}
+
+
+def _worked_out(law: Law, name: str, sizes: Mapping[str, Array]) -> Array:
+    """Return what a law says of one of its names, (m,), at sizes (m,)."""
+    asked = Relation("asked", Formula(name))
+    bound = bind(law._replace(relations={**law.relations, asked.name: asked}), asked.name, {})
+    values = bound(**{quantity: sizes[quantity] for quantity in bound.inputs if quantity in QUANTITIES})
+    return np.broadcast_to(np.asarray(values, dtype=float), sizes["C"].shape)
 
 
 def _planner(fit: Fit) -> Planner:

@@ -11,6 +11,7 @@ from scaling_cli.fit.gradients import Tape
 from scaling_cli.fit.rewriting import Rewriter
 
 Array = Any
+FEW = 4.0  # roundings on the way to a residual
 TARGET = "target of the fit"
 
 
@@ -57,6 +58,12 @@ class Problem:
     def starts(self) -> Array:
         """The inner values to start from, (k,)."""
         return self.inner(np.array([coefficient.start for coefficient in self.coefficients]))
+
+    @property
+    def rounding(self) -> float:
+        """How far residuals may be off: by a few operations on numbers as large as the target, or on logarithms."""
+        largest = float(np.abs(self.data[TARGET]).max())
+        return FEW * float(np.finfo(float).eps) * (max(largest, 1.0) if self.log else largest)
 
     def inner(self, values: Array) -> Array:
         """Return inner values, (..., k), of coefficient values."""
@@ -112,10 +119,10 @@ class Problem:
         """Return the same runs with a target, as residuals have it, for each fit of a batch: (batch, n)."""
         return self._with(data={**self.data, TARGET: targets})
 
-    def part_of_runs(self, runs: Array) -> "Problem":
-        """Return the same formula on some of the runs, by their numbers."""
-        data = {name: values[runs] for name, values in self.data.items()}
-        return self._with(data=data, target=self.target[runs], size=len(runs))
+    def part_of_runs(self, runs: Array | slice) -> "Problem":
+        """Return the same formula on some of the runs, by their numbers or a slice of them."""
+        data = {name: values[..., runs] for name, values in self.data.items()}
+        return self._with(data=data, target=self.target[runs], size=int(data[TARGET].shape[-1]))
 
     def part(self, fits: Array) -> "Problem":
         """Return the problem of some fits of a batch, by their numbers."""

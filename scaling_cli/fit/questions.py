@@ -81,8 +81,9 @@ def question_of(fit: Fit, flops: float | None = None) -> Question:
 
 
 def has_split(fit: Fit) -> bool:
-    """Whether a fit is of a loss in params and tokens."""
-    return {"N", "D"} <= fit.sample.data.keys() and fit.form.relation == "loss"
+    """Whether a fit is of a loss in params and tokens, and every other variable has a value."""
+    known = all(variable.default is not None for variable in fit.law.variables.values())
+    return known and {"N", "D"} <= fit.sample.data.keys() and fit.form.relation == "loss"
 
 
 def _optimal_params(fit: Fit, inner: Array, flops: float) -> Array:

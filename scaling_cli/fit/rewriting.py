@@ -1,7 +1,8 @@
 """Formulas written another way, for speed: what data alone decide becomes a column; products of powers one exponential.
 
 `A / N**alpha` with a positive A, whose inner value is a, becomes `exp(a + alpha * [-log N])`: one exponential and no
-division, with the negative logarithm a column that is computed once.
+division, with the negative logarithm a column that is computed once. And `1 - exp(u)` becomes `-expm1(u)`, for a small
+u is all digits: where only those that rounding leaves count, a fit finds its optimum in them.
 """
 
 from collections.abc import Mapping
@@ -35,7 +36,7 @@ class Rewriter:
             return ("exp", ("*", self.rewrite(tree[2]), self._log(tree[1])))
         if tree[0] in ("*", "/") and self._is_power(tree) and self._has_log(tree):
             return ("exp", self._log(tree))
-        return (tree[0], *(self.rewrite(branch) for branch in tree[1:]))
+        return _saturation((tree[0], *(self.rewrite(branch) for branch in tree[1:])))
 
     def columns(self, data: Mapping[str, Array]) -> dict[str, Array]:
         """Return data with the parts beside them."""
@@ -92,3 +93,13 @@ class Rewriter:
             return ("*", self.rewrite(tree[2]), self._log(tree[1], negative=negative))
         plain = self.rewrite(tree[1]) if tree[0] == "exp" else ("log", self.rewrite(tree))
         return ("neg", plain) if negative else plain
+
+
+def _saturation(tree: Node) -> Node:
+    """Return the tree with 1 - exp(u) and exp(u) - 1 by expm1, which keeps the digits of a small u."""
+    one: Node = ("num", 1.0)
+    if tree[0] == "-" and tree[1] == one and tree[2][0] == "exp":
+        return ("neg", ("expm1", tree[2][1]))
+    if tree[0] == "-" and tree[1][0] == "exp" and tree[2] == one:
+        return ("expm1", tree[1][1])
+    return tree

@@ -1,53 +1,21 @@
 """Damped Newton steps for a whole batch of fits at once, on exact derivatives. Knows nothing of laws or files."""
 
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from scaling_cli.fit.objectives import Objective
-from scaling_cli.fit.problems import TARGET, Problem
+from scaling_cli.fit.problems import Problem
+from scaling_cli.fit.slopes import Cost, Residuals, Slopes, bend_slope, slopes
 
 Array = Any
 CONVERGED = 1e-9  # largest gradient, relative to the sum of its terms' sizes
 LAST_DIGIT = 1e-15  # gradient below which steps are rounding
 LARGEST_DAMPING = 1e12
 LEAST_DAMPING = 1e-11  # below which a step is Newton's
-PROBE = 0.1  # of a step, over which the bend of the residuals is measured; Transtrum and Sethna 2012, section 4
-MOST_BEND = 0.375  # of a step, beyond which the bend is not followed; their 2 |a| / |v| <= 0.75
-ONE_THREAD = 1 << 18  # multiplications up to which OpenBLAS runs in the calling thread (interface/gemm.c)
+MOST_BEND = 0.375  # of a step, beyond which its bend is not followed; Transtrum and Sethna 2012, 2 |a| / |v| <= 0.75
 IDLE = 3  # full steps without progress after which a fit has reached its last digit
 ROUNDING = 1e-13  # relative difference of two sums over runs that means nothing: residuals are differences themselves
-ELEMENTS = 1 << 15  # fits times runs worked on at a time: their arrays stay in the processor's cache
-
-
-class Residuals(Protocol):
-    """What steps need to know of a problem; see Problem."""
-
-    size: int
-
-    def residuals(self, inner: Array) -> Array:
-        """Return residuals, (batch, n)."""
-
-    def jacobian(self, inner: Array) -> tuple[Array, Array]:
-        """Return residuals (batch, n) and their derivatives (batch, k, n)."""
-
-    def curvature(self, inner: Array) -> Array:
-        """Return second derivatives, (batch, k, k, n)."""
-
-    def part(self, fits: Array) -> Self:
-        """Return the problem of some fits of a batch."""
-
-
-class Cost(NamedTuple):
-    """How residuals count: the objective, how often each run does, (n,) or (batch, n), and the threshold in force."""
-
-    objective: Objective
-    weights: Array
-    delta: float
-
-    def part(self, fits: Array) -> "Cost":
-        """Return the cost of some fits of a batch, by their numbers."""
-        return self if self.weights.ndim == 1 else self._replace(weights=self.weights[fits])
+ELEMENTS = 5 << 16  # of a batch of Jacobians, 2.6 MB: long enough for threads, not too long for caches
 
 
 class Search(NamedTuple):
@@ -81,77 +49,12 @@ class Optimum(NamedTuple):
     gradient: Array
 
 
-class Slopes(NamedTuple):
-    """The objective at inner values: value (batch,), gradient (batch, k), Hessian (batch, k, k).
+def zero_gradient(problem: Problem, delta: float, spread: float) -> float:
+    """Return the relative gradient that counts as zero.
 
-    `relative` is the largest gradient relative to the sum of its terms' sizes, (batch,): it has no units. `scale` are
-    the sizes of the columns of the Jacobian as residuals count, (batch, k).
+    Residuals are differences of numbers near the target, whose rounding sets it where threshold or spread are narrow.
     """
-
-    value: Array
-    gradient: Array
-    hessian: Array
-    relative: Array
-    scale: Array
-
-    def part(self, fits: Array) -> "Slopes":
-        """Return the slopes of some fits of a batch."""
-        return Slopes(*(values[fits] for values in self))
-
-
-def zero_gradient(problem: Problem, delta: float) -> float:
-    """Return the relative gradient that counts as zero: below a narrow threshold, residuals' own rounding sets it."""
-    rounding = 4.0 * float(np.finfo(float).eps * np.abs(problem.data[TARGET]).max())
-    return max(CONVERGED, rounding / delta)
-
-
-def slopes(problem: Residuals, cost: Cost, inner: Array, curvature: Array | None) -> Slopes:
-    """Return value, gradient and Hessian of the objective.
-
-    Args:
-        problem: residuals and their derivatives.
-        cost: how residuals count.
-        inner: (batch, k).
-        curvature: second derivatives of the residuals, (k, k, n) or (batch, k, k, n); None leaves them out, and large
-            residuals then count by the secant of rho, so that the Hessian is positive definite.
-    """
-    residuals, jacobian = problem.jacobian(inner)
-    rho = cost.objective.rho(residuals, cost.delta)
-    pull, secant = cost.weights * rho.first, cost.weights * rho.secant
-    gradient = _with_runs(jacobian, pull)
-    if curvature is None:
-        hessian = _between(jacobian * secant[:, None, :], jacobian)
-        columns = np.diagonal(hessian, axis1=1, axis2=2)
-    else:
-        hessian = _between(jacobian * (cost.weights * rho.second)[:, None, :], jacobian) + _bend(curvature, pull)
-        columns = _with_runs(jacobian * jacobian, secant)
-    scale = np.sqrt(np.maximum(columns, 1e-300))
-    sizes = np.maximum(_with_runs(np.abs(jacobian), np.abs(pull)), 1e-300)
-    relative = np.max(np.abs(gradient) / sizes, axis=-1)
-    return Slopes((cost.weights * rho.value).sum(axis=-1), gradient, hessian, relative, scale)
-
-
-def _bend(curvature: Array, pull: Array) -> Array:
-    """Return what the curvature of the residuals adds to the Hessian, (batch, k, k)."""
-    k = curvature.shape[-2]
-    if curvature.ndim == 3:
-        return _between(pull, curvature.reshape(k * k, -1)).reshape(-1, k, k)
-    return np.einsum("bkln,bn->bkl", curvature, pull)
-
-
-def _with_runs(matrices: Array, vectors: Array) -> Array:
-    """Return products over runs, (batch, k), of (batch, k, n) and (batch, n)."""
-    return np.einsum("bkn,bn->bk", matrices, vectors)
-
-
-def _between(left: Array, right: Array) -> Array:
-    """Return products over runs, (..., p, q), of (..., p, n) and (..., q, n).
-
-    In pieces for which BLAS starts no threads: the refits have them all.
-    """
-    step = max(1, ONE_THREAD // (left.shape[-2] * right.shape[-2]))
-    pieces = [slice(i, i + step) for i in range(0, left.shape[-1], step)]
-    return sum(left[..., piece] @ np.swapaxes(right[..., piece], -1, -2) for piece in pieces)
+    return max(CONVERGED, problem.rounding / min(delta, spread))
 
 
 def _times(matrices: Array, vectors: Array) -> Array:
@@ -167,7 +70,7 @@ def descend(problem: Residuals, cost: Cost, inner: Array, search: Search) -> Opt
         inner: where to start.
         search: how to step, and when to stop.
     """
-    rows = max(1, ELEMENTS // problem.size)
+    rows = max(1, ELEMENTS // (problem.size * inner.shape[1]))
     if len(inner) <= rows:
         return _Descent(problem, cost, inner, search).run()
     numbers = [np.arange(i, min(i + rows, len(inner))) for i in range(0, len(inner), rows)]
@@ -184,6 +87,7 @@ class _Descent:
         self.damping = np.full(len(inner), search.damping)
         self.idle = np.zeros(len(inner), dtype=int)
         self.far: Array | None = None
+        self.rounding = problem.rounding
         self.active = np.arange(len(inner))
         self.found = self.at(inner)
         self.value, self.relative = self.found.value.copy(), self.found.relative.copy()
@@ -198,10 +102,7 @@ class _Descent:
         return Optimum(self.inner, self.value, self.relative)
 
     def at(self, inner: Array) -> Slopes:
-        exact = self.search.exact
-        if isinstance(exact, bool):
-            exact = self.problem.curvature(inner) if exact else None
-        return slopes(self.problem.part(self.active), self.cost.part(self.active), inner, exact)
+        return slopes(self.problem.part(self.active), self.cost.part(self.active), inner, exact=self.search.exact)
 
     def step(self) -> None:
         """Take a step where it leads down; be more careful where it does not."""
@@ -213,9 +114,10 @@ class _Descent:
         with np.errstate(all="ignore"):
             trial = self.inner[active] + self.move(solver, damping)
             after = self.at(trial)
-        progress = _progress(found, after, 0.5)
+        rounding = np.maximum(ROUNDING, self.rounding / np.sqrt(found.value / self.problem.size))
+        progress = _progress(found, after, 0.5, rounding)
         finite = np.isfinite(after.value) & np.isfinite(after.relative)
-        better = finite & (_progress(found, after, 1.0) | (after.value <= found.value))
+        better = finite & (_progress(found, after, 1.0, rounding) | (after.value <= found.value))
         moved = active[better]
         self.inner[moved] = trial[better]
         self.value[moved], self.relative[moved] = after.value[better], after.relative[better]
@@ -239,11 +141,7 @@ class _Descent:
         if self.search.exact is not False:
             return ahead
         problem, cost, inner = self.problem.part(self.active), self.cost.part(self.active), self.inner[self.active]
-        residuals, jacobian = problem.jacobian(inner)
-        shifted = problem.residuals(inner + PROBE * ahead)
-        bend = 2.0 / PROBE * ((shifted - residuals) / PROBE - np.einsum("bkn,bk->bn", jacobian, ahead))
-        secant = cost.weights * cost.objective.rho(residuals, cost.delta).secant
-        aside = 0.5 * solver.step(_with_runs(jacobian, secant * bend), damping)
+        aside = 0.5 * solver.step(bend_slope(problem, cost, inner, ahead), damping)
         sizes = [np.linalg.norm(part * self.found.scale, axis=1) for part in (aside, ahead)]
         return ahead + np.where((sizes[0] <= MOST_BEND * sizes[1])[:, None], aside, 0.0)
 
@@ -256,11 +154,11 @@ def _chosen(mask: Array) -> Any:
     return lambda a, b: np.where(mask.reshape(-1, *([1] * (a.ndim - 1))), a, b)
 
 
-def _progress(before: Slopes, after: Slopes, share: float) -> Array:
+def _progress(before: Slopes, after: Slopes, share: float, rounding: Array) -> Array:
     """Return which fits a step has brought lower by more than rounding, or as low with a share of the slope left."""
     with np.errstate(all="ignore"):
-        flatter = (after.relative < share * before.relative) & (after.value <= before.value * (1.0 + ROUNDING))
-        return (after.value < before.value * (1.0 - ROUNDING)) | flatter
+        flatter = (after.relative < share * before.relative) & (after.value <= before.value * (1.0 + rounding))
+        return (after.value < before.value * (1.0 - rounding)) | flatter
 
 
 class _Solver:

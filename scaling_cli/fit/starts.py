@@ -1,15 +1,20 @@
-"""Where fits start: exponents around their expected values, and for each the best coefficients that enter linearly."""
+"""Where fits start: exponents around their expected values, breaks among the data, and the best linear coefficients."""
 
+from collections.abc import Iterator
+from functools import reduce
 from typing import Any
 
 import numpy as np
 
-from scaling_cli.core.formulas import Node, names_in
+from scaling_cli.core.formulas import Node, compile_tree, names_in
+from scaling_cli.fit.gradients import Tape
 from scaling_cli.fit.problems import Problem
 
 Array = Any
+DEFAULT_START = 1.0  # of a coefficient of which nobody said how large it is
 SPREAD = 0.5  # standard deviation of the logarithm of a positive coefficient around its start
 DECADES = (0.0, -1.0, 0.0, -2.0, 0.0, 1.0, -4.0, 0.0)  # by which random starts of free coefficients are moved together
+SHAPES = 0.05, 2.0  # ours: between which exponents of scaling laws, and the sharpness of their breaks, are drawn
 SMALLEST_SHARE = 1e-3  # of the target: what a positive linear coefficient contributes at least
 
 
@@ -29,11 +34,61 @@ def starting_points(problem: Problem, tree: Node, count: int, seed: int) -> Arra
     positive = np.array([coefficient.positive for coefficient in problem.coefficients])
     units = 10.0 ** np.resize(DECADES, count)[:, None]  # a wrong unit of the data moves all of them alike
     points = np.where(positive, given + SPREAD * noise, given * (1.0 + SPREAD * noise) * units)
-    linear = linear_names(tree, problem.names)
+    points[1:] = _with_breaks(problem, tree, points[1:], np.random.default_rng([seed, 1]))
+    smooth = _summed(tree, set(problem.names))
+    tape = problem.linear_tape if smooth == tree else Tape(smooth, problem.names)
+    linear = linear_names(smooth, problem.names)
     if linear:
-        solved = [_with_linear(problem, point, linear) for point in points]
+        solved = [_with_linear(problem, tape, point, linear) for point in points]
         points = np.vstack([given, *solved])[:count]
     return points
+
+
+def _with_breaks(problem: Problem, tree: Node, points: Array, rng: np.random.Generator) -> Array:
+    """Return the points with what data are divided by, where nobody said how large it is, somewhere among the data.
+
+    The shape beside such a break, exponents and how sharp it is, is drawn anew too: from 1 it is seldom found.
+    """
+    unknown = {c.name: i for i, c in enumerate(problem.coefficients) if c.start == DEFAULT_START}
+    linear = linear_names(tree, problem.names)
+    breaks = {
+        name: np.abs(compile_tree(base)(problem.data))
+        for name, base in _breaks(tree, set(problem.names))
+        if name in unknown and name not in linear
+    }
+    if not breaks or not all((sizes > 0.0).any() for sizes in breaks.values()):
+        return points
+    outer = problem.outer(points)
+    for name, i in unknown.items():
+        share = rng.uniform(size=len(points))
+        if name in breaks:
+            outer[:, i] = np.quantile(breaks[name][breaks[name] > 0.0], share)
+        else:
+            outer[:, i] = SHAPES[0] ** (1.0 - share) * SHAPES[1] ** share
+    return problem.inner(outer)
+
+
+def _breaks(tree: Node, names: set[str]) -> Iterator[tuple[str, Node]]:
+    """Yield each coefficient that data are divided by, or that is divided by data, with these data."""
+    if tree[0] in ("num", "name"):
+        return
+    if tree[0] == "/":
+        for this, other in (tree[1:], tree[:0:-1]):
+            inside = set(names_in(other))
+            if this[0] == "name" and this[1] in names and inside and not inside & names:
+                yield this[1], other
+    for branch in tree[1:]:
+        yield from _breaks(branch, names)
+
+
+def _summed(tree: Node, names: set[str]) -> Node:
+    """Return the tree with a sum for the least or the largest of several terms with coefficients: all take part."""
+    if tree[0] in ("num", "name"):
+        return tree
+    branches = [_summed(branch, names) for branch in tree[1:]]
+    if tree[0] in ("min", "max") and all(names & set(names_in(branch)) for branch in branches):
+        return reduce(lambda left, right: ("+", left, right), branches)
+    return (tree[0], *branches)
 
 
 def linear_names(tree: Node, names: tuple[str, ...]) -> list[str]:
@@ -61,7 +116,7 @@ def _affine(tree: Node, names: set[str]) -> bool:
     return False
 
 
-def _with_linear(problem: Problem, point: Array, linear: list[str]) -> Array:
+def _with_linear(problem: Problem, tape: Tape, point: Array, linear: list[str]) -> Array:
     """Return the point with its linear coefficients at their least squares on relative residuals."""
     outer = problem.outer(point[None])[0]
     chosen = [problem.names.index(name) for name in linear]
@@ -69,7 +124,7 @@ def _with_linear(problem: Problem, point: Array, linear: list[str]) -> Array:
     for i in chosen:
         given[problem.names[i]] = np.zeros((1, 1))
     with np.errstate(all="ignore"):
-        offset, partials = problem.linear_tape.gradient(given)
+        offset, partials = tape.gradient(given)
     shape = (problem.size,)
     weights = 1.0 / problem.target if problem.log else np.ones(shape)
     columns = np.stack([np.broadcast_to(partials[i], (1, problem.size))[0] for i in chosen], axis=1) * weights[:, None]

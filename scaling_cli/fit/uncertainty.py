@@ -34,14 +34,11 @@ def analytic(problem: Problem, objective: Objective, fit: PointFit, weights: Arr
     n, k = problem.size, len(fit.inner)
     freedom = max(n - k, 1)
     _, jacobian = problem.jacobian(fit.inner[None])
-    rows = jacobian[0] * np.sqrt(weights)
     if objective.is_smooth:
         variance = float((weights * fit.residuals**2).sum()) / freedom
-        return variance * _inverse_of_product(rows)
-    spread = float(np.median(np.abs(fit.residuals))) or 1e-300
-    wide = max(objective.delta, spread)  # curvature over the middle half of the runs, not over the few inside delta
-    first = objective.rho(fit.residuals, objective.thresholds(spread)[-1])[1]
-    second = (np.abs(fit.residuals) <= wide) * np.abs(first).max() / wide
+        jacobian *= np.sqrt(weights)  # in place: of many runs each array of this size counts
+        return variance * _inverse_of_product(jacobian[0])
+    first, second = objective.smoothed(fit.residuals)
     bread = np.linalg.pinv((jacobian[0] * (weights * second)) @ jacobian[0].T, rcond=1e-15, hermitian=True)
     meat = (jacobian[0] * (weights * first) ** 2) @ jacobian[0].T
     return n / freedom * bread @ meat @ bread
@@ -65,27 +62,30 @@ def spread_from_covariance(problem: Problem, fit: PointFit, covariance: Array, *
     return Spread(scale * inner, low, high, covariance * np.outer(scale, scale), "analytic")
 
 
-def spread_from_draws(problem: Problem, draws: Array, *, level: float = LEVEL) -> Spread:
-    """Return standard deviations and percentiles of refits, (draws, k) inner values."""
-    values = problem.outer(draws)
-    values = values[np.isfinite(values).all(axis=1)]
+def spread_from_draws(draws: Array, *, level: float = LEVEL) -> Spread:
+    """Return standard deviations and percentiles of refits, (draws, k) values."""
+    values = draws[np.isfinite(draws).all(axis=1)]
     low, high = np.quantile(values, [0.5 - level / 2.0, 0.5 + level / 2.0], axis=0)
-    return Spread(values.std(axis=0, ddof=1), low, high, np.atleast_2d(np.cov(values.T)), "bootstrap")
+    covariance = np.atleast_2d(np.cov((values - values[0]).T))  # what is fixed has none, to the last digit
+    return Spread(np.sqrt(np.diagonal(covariance)), low, high, covariance, "bootstrap")
 
 
-def widened(fit: PointFit, draws: Array, size: int, *, level: float = LEVEL) -> Array:
+def widened(fit: PointFit, draws: Array, size: int, *, groups: int | None = None, level: float = LEVEL) -> Array:
     """Return refits spread out around the estimate for the few runs behind it.
 
     Refits of n runs with k coefficients vary by too little by sqrt(1 - k/n), and percentiles stand for the normal's
-    where Student's are due; both matter below some 50 runs.
+    where Student's are due, of as many degrees of freedom as runs less k, or groups less one where those are fewer;
+    both matter below some 50 runs.
     """
-    freedom = max(size - len(fit.inner), 1)
-    factor = np.sqrt(size / freedom) * _student_over_normal(freedom, level)
+    k = len(fit.inner)
+    factor = np.sqrt(size / max(size - k, 1)) * _student_over_normal(_freedom(size, k, groups), level)
     return fit.inner + float(factor) * (draws - fit.inner)
 
 
-def calibrated(fit: PointFit, draws: Array, size: int, objective: Objective, *, level: float = LEVEL) -> Array:
-    """Return refits on resampled single runs so far from the estimate that intervals hold what they say.
+def calibrated(
+    fit: PointFit, draws: Array, size: int, objective: Objective, *, groups: int | None = None, level: float = LEVEL
+) -> Array:
+    """Return refits on resampled runs, or groups of them, so far from the estimate that intervals hold what they say.
 
     Resampling n runs moves their places too, which makes up for what k coefficients take off the residuals: squares
     want Student's quantile alone. By absolute values refits jump from run to run and vary by too much, and are drawn in
@@ -97,14 +97,20 @@ def calibrated(fit: PointFit, draws: Array, size: int, objective: Objective, *, 
         draws: (m, k) inner values of refits.
         size: n, the number of runs.
         objective: what was minimised.
+        groups: how many groups were resampled; None where runs were.
         level: of the intervals.
     """
     k = len(fit.inner)
     outside = float((np.abs(fit.residuals) >= objective.delta).mean())
-    squares = _student_over_normal(max(size - k, 1), level) ** 2
+    squares = _student_over_normal(_freedom(size, k, groups), level) ** 2
     absolute = 1.0 - np.sqrt(min(k / size, 1.0 / FEWEST_TRIED))
     factor = np.sqrt((1.0 - outside) * squares + outside * absolute)
     return fit.inner + float(factor) * (draws - fit.inner)
+
+
+def _freedom(size: int, k: int, groups: int | None) -> int:
+    """Return the degrees of freedom of the noise, at least 1."""
+    return max(min(size - k, size if groups is None else groups - 1), 1)
 
 
 def _student_over_normal(freedom: int, level: float) -> float:

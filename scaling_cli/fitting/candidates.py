@@ -6,7 +6,7 @@ from scaling_cli.core.formulas import Node, names_in
 from scaling_cli.core.laws import Law
 from scaling_cli.errors import InputError
 from scaling_cli.files.catalogue import law_ids, load_law
-from scaling_cli.fit.forms import DEFAULT_FORM, Form, preset_form
+from scaling_cli.fit.forms import DEFAULT_FORM, Form, losses_of, preset_form
 from scaling_cli.fitting.requests import data_names
 
 SIZES = {"N", "D", "C"}
@@ -29,9 +29,7 @@ def distinct_forms(columns: Sequence[str]) -> list[Form]:
 
 def _forms_of(law: Law, columns: Sequence[str]) -> Iterator[Form]:
     """Yield the forms of a law's relations that give the loss of a run."""
-    for name, relation in law.relations.items():
-        if name not in ("loss", "optimal_loss") and relation.gives != "loss":
-            continue
+    for name in losses_of(law):
         try:
             form = preset_form(law, columns, relation=name)
         except InputError:
@@ -39,7 +37,7 @@ def _forms_of(law: Law, columns: Sequence[str]) -> Iterator[Form]:
         data = set(data_names(form))
         by_compute = "C" in data and {"N", "D"} <= set(columns)  # a law of the best runs of each budget, not of all
         if form.free and data and data <= set(columns) and not by_compute and not _leans(law, name, columns):
-            yield form if name == "loss" else form._replace(name=f"{law.id} {name}")
+            yield form
 
 
 def _leans(law: Law, relation: str, columns: Sequence[str]) -> bool:

@@ -11,9 +11,8 @@ from scaling_cli.files.tables import open_table
 from scaling_cli.fit.comparing import Comparison, Contender, compare
 from scaling_cli.fit.fits import Options
 from scaling_cli.fit.forms import Form, settle
-from scaling_cli.fit.objectives import objective
 from scaling_cli.fitting.candidates import distinct_forms
-from scaling_cli.fitting.requests import COLUMNS, Request, data_names, form_of, read_columns
+from scaling_cli.fitting.requests import COLUMNS, Request, aim_of, data_names, form_of, read_columns
 
 UNIQUE = "unique_tokens"  # the column that is taken for U where --columns does not say
 
@@ -28,7 +27,7 @@ def compare_forms(request: Request, forms: Sequence[str] = ()) -> Comparison:
 
     Raises: FileError and InputError for a wrong file or question; NoAnswer when the runs determine none of the forms.
     """
-    aim = objective(request.objective, request.delta, request.quantile)
+    aim = aim_of(request)
     request, known = _with_columns(request)
     shipped = not forms and request.form is None
     wanted = distinct_forms(known) if shipped else []

@@ -16,8 +16,9 @@ from scaling_cli.errors import FileError
 from scaling_cli.files.draws import MOST_ROWS
 from scaling_cli.fit.fits import Fit
 from scaling_cli.fit.forms import DEFAULT_FORM
+from scaling_cli.fit.objectives import DELTA
 from scaling_cli.fit.tolerances import arithmetic
-from scaling_cli.fitting.requests import Request
+from scaling_cli.fitting.requests import Request, has_threshold
 
 Manifest = Mapping[str, str | float]
 ELSEWHERE = ("runs", "at")  # where the runs lie may change, and predictions are questions to the law
@@ -52,6 +53,8 @@ def question_of(request: Request) -> dict[str, str | float]:
     asked: dict[str, Any] = request._asdict()
     if request.formula is None:
         asked["form"] = request.form or DEFAULT_FORM
+    if has_threshold(request) and request.delta is None:
+        asked["delta"] = DELTA
     found: dict[str, str | float] = {}
     for field, value in asked.items():
         if isinstance(value, Mapping):
@@ -83,7 +86,8 @@ def request_of(manifest: Manifest, runs: str, *, path: str) -> Request:
         asked.pop("formula", None)  # there to be read: the form has it
     elif "formula" not in asked and asked.get("method", PARAMETRIC) == PARAMETRIC:
         raise _incomplete(path, "formula")
-    return Request(runs, **asked)
+    request = Request(runs, **asked)
+    return request if has_threshold(request) or request.delta != DELTA else request._replace(delta=None)
 
 
 def fact(manifest: Manifest, key: str, kind: type, *, path: str) -> Any:

@@ -7,7 +7,7 @@ from scaling_cli.fit.frontiers import FrontierAnswer
 from scaling_cli.fit.predictions import Answer
 from scaling_cli.fitting import parametric
 from scaling_cli.fitting.frontiers import MINIMA, fit_minima
-from scaling_cli.fitting.requests import Request
+from scaling_cli.fitting.requests import Request, check_draws
 
 METHODS = ("parametric", *MINIMA)
 
@@ -23,4 +23,5 @@ def fit_runs(request: Request, *, progress: Callable[[int], None] | None = None)
     """
     if request.method not in METHODS:
         raise InputError(f"no method named {request.method[:40]!r}", f"expected one of {', '.join(METHODS)}")
+    check_draws(request.draws)
     return fit_minima(request) if request.method in MINIMA else parametric.fit_runs(request, progress=progress)

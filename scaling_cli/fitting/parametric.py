@@ -2,16 +2,20 @@
 
 from collections.abc import Callable
 
-from scaling_cli.core.compute import training_flops
-from scaling_cli.core.laws import QUANTITIES, Law
+from scaling_cli.core.compute import FLOPS_PER_PARAM_AND_TOKEN
+from scaling_cli.core.formulas import Formula
+from scaling_cli.core.laws import QUANTITIES, Law, Relation
+from scaling_cli.core.runs import Runs, compute_ratio
 from scaling_cli.fit.fits import Options, fit_form
 from scaling_cli.fit.forms import Form
 from scaling_cli.fit.holdouts import hold_out, scales
-from scaling_cli.fit.objectives import objective
-from scaling_cli.fit.predictions import Answer, exponents, predict
+from scaling_cli.fit.identify import doubts
+from scaling_cli.fit.predictions import Answer, exponents, predict, setting_notes
 from scaling_cli.fit.samples import Sample
 from scaling_cli.fitting.manifests import manifest_of
-from scaling_cli.fitting.requests import Request, form_of, read_sample
+from scaling_cli.fitting.requests import Request, aim_of, form_of, read_sample
+
+NO_SPLIT = "no exponents: along the largest budget the fitted loss has no minimum between few params and many"
 
 
 def fit_runs(request: Request, *, progress: Callable[[int], None] | None = None) -> Answer:
@@ -23,27 +27,41 @@ def fit_runs(request: Request, *, progress: Callable[[int], None] | None = None)
 
     Raises: FileError and InputError for a wrong file or question; NoAnswer when the runs do not determine the law.
     """
-    aim = objective(request.objective, request.delta, request.quantile)
-    form = form_of(request)
+    aim, form = aim_of(request), form_of(request)
     runs, sample = read_sample(request, form)
+    form = _counting(form, sample, runs)
     fit = fit_form(form, sample, Options(aim, request.draws, request.bootstrap, request.seed, progress))
     fit = fit._replace(law=_described(fit.law, form, sample))
-    held = hold_out(fit) if request.at else scales(fit)
     has_split = {"N", "D"} <= sample.data.keys() and form.relation == "loss"
+    growth = exponents(fit, fit.law.relations["loss"].valid["C"][1]) if has_split else []
+    settings = setting_notes(fit)
+    flat = [NO_SPLIT] if has_split and not growth and not settings else []
+    fit = fit._replace(notes=(*fit.notes, *doubts(form, sample.data), *settings, *flat))
+    held = hold_out(fit) if request.at else scales(fit)
     return Answer(
         fit, fit.law, runs,
-        tuple(exponents(fit, fit.law.relations["loss"].valid["C"][1])) if has_split else (),
+        tuple(growth),
         tuple(predict(fit, request.at, held, seed=request.seed)) if request.at else (),
         held, manifest_of(request, fit, runs),
     )  # fmt: skip
+
+
+def _counting(form: Form, sample: Sample, runs: Runs) -> Form:
+    """Return the form of a loss with FLOPs that count as those of the runs, where these are not 6ND."""
+    ratio = compute_ratio(runs.columns)
+    if sample.given_flops is None or ratio is None or form.relation != "loss":
+        return form
+    each = f"{FLOPS_PER_PARAM_AND_TOKEN * ratio.median:.12g}"  # by param and token, without the rounding of the ratio
+    note = f"as the runs' flops: {ratio}"
+    return form._replace(flops=Relation("flops", Formula(f"{each} * N * D"), status="fitted", note=note))
 
 
 def _described(law: Law, form: Form, sample: Sample) -> Law:
     """Return the law with the range of the runs behind it."""
     relation = law.relations[form.relation]
     ranges = {name: values for name, values in sample.data.items() if name in QUANTITIES}
-    if {"N", "D"} <= sample.data.keys():
-        ranges["C"] = training_flops(sample.data["N"], sample.data["D"])
+    if sample.flops is not None:
+        ranges["C"] = sample.flops
     valid = {name: (float(values.min()), float(values.max())) for name, values in ranges.items()}
     relations = {**law.relations, relation.name: relation._replace(valid=valid, status="fitted")}
     return law._replace(title=f"Fit of {sample.size} runs", relations=relations)

@@ -4,20 +4,26 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from scaling_cli.core.formulas import Formula, FormulaError, names_in
-from scaling_cli.core.runs import Runs
+from scaling_cli.core.runs import Runs, compute_ratio
 from scaling_cli.errors import InputError, NoAnswer
 from scaling_cli.files.catalogue import load_law
 from scaling_cli.files.runs import read_runs
 from scaling_cli.files.tables import open_table
-from scaling_cli.fit.forms import DEFAULT_FORM, Form, formula_form, preset_form, settle
-from scaling_cli.fit.objectives import DELTA
+from scaling_cli.fit.forms import DEFAULT_FORM, Form, formula_form, law_and_relation, preset_form, settle
+from scaling_cli.fit.objectives import DELTA, Objective, objective
+from scaling_cli.fit.ordering import canonical_order, reordered
 from scaling_cli.fit.samples import Sample, sample_of
 
 COLUMNS = {"N": "params", "D": "tokens", "C": "flops", "L": "loss"}
+FEWEST_DRAWS = 20  # of which one lies beyond an end of a 90 % interval
+WITH_DELTA = "huber-log"  # the objective that has a threshold
 
 
 class Request(NamedTuple):
-    """What to fit to which runs; the fields are the options of `scaling fit`."""
+    """What to fit to which runs; the fields are the options of `scaling fit`.
+
+    `delta` None is Huber's threshold of Hoffmann et al. 2022, where the objective has one.
+    """
 
     runs: str
     form: str | None = None
@@ -32,13 +38,41 @@ class Request(NamedTuple):
     start: Mapping[str, float] = {}
     positive: str | None = None
     objective: str = "huber-log"
-    delta: float = DELTA
+    delta: float | None = None
     quantile: float | None = None
     draws: int = 1000
     bootstrap: str = "pairs"
     seed: int = 0
     at: tuple[float, ...] = ()
     method: str = "parametric"
+
+
+def aim_of(request: Request) -> Objective:
+    """Return the objective that is asked for.
+
+    Raises: InputError for one that does not exist, or a threshold that it does not have.
+    """
+    found = objective(request.objective, DELTA if request.delta is None else request.delta, request.quantile)
+    if request.delta is not None and not has_threshold(request):
+        asked = f"--objective {request.objective}" if request.quantile is None else "--quantile"
+        raise InputError(
+            f"--delta and {asked} are both given", f"only {WITH_DELTA} has a threshold, and without --quantile"
+        )
+    return found
+
+
+def has_threshold(request: Request) -> bool:
+    """Whether the objective that is asked for has Huber's threshold."""
+    return request.objective == WITH_DELTA and request.quantile is None
+
+
+def check_draws(draws: int) -> None:
+    """Refuse refits that are too few to say anything."""
+    if 0 < draws < FEWEST_DRAWS:
+        raise InputError(
+            f"--draws is {draws}, too few to see a twentieth on either side",
+            f"expected 0, for no refits, or at least {FEWEST_DRAWS}",
+        )
 
 
 def form_of(request: Request) -> Form:
@@ -52,12 +86,21 @@ def _unsettled(request: Request, names: list[str]) -> Form:
             raise InputError(
                 "--positive belongs to --formula", "the coefficients of a preset's form are positive already"
             )
-        law = load_law(request.form or DEFAULT_FORM)
-        return preset_form(law, [*COLUMNS, *request.columns])
+        law, relation = law_and_relation(request.form or DEFAULT_FORM)
+        return preset_form(load_law(law), [*COLUMNS, *request.columns], relation=relation)
     if request.form is not None:
         raise InputError("--form and --formula are both given", "give one of them")
-    positive = None if request.positive is None else [] if request.positive == "all" else request.positive.split(",")
-    return formula_form(request.formula, names, positive=positive, target=request.target)
+    return formula_form(request.formula, names, positive=_positive(request.positive), target=request.target)
+
+
+def _positive(text: str | None) -> list[str] | None:
+    """Return the coefficients that stay above zero; empty for all, None for none."""
+    if text is None or text.strip() == "all":
+        return None if text is None else []
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise InputError(f"--positive is {text[:40]!r}", "expected coefficients, such as 'E, A', or all")
+    return names
 
 
 def _column_names(request: Request) -> list[str]:
@@ -84,20 +127,39 @@ def read_sample(request: Request, form: Form) -> tuple[Runs, Sample]:
 
 
 def read_columns(request: Request, names: Sequence[str]) -> tuple[Runs, Sample]:
-    """Return the runs with named data, as they were read and as arrays.
+    """Return the runs with named data, in an order that these give, as they were read and as arrays.
 
     Raises: NoAnswer when no run is left.
     """
-    runs = read(request, [COLUMNS.get(name, name) for name in names])
+    words = [COLUMNS.get(name, name) for name in names]
+    runs = read(request, words)
     if not runs.used:
         raise NoAnswer(f"no run is left of {runs.read} read", "see what was dropped, and --where")
+    runs = _in_order(runs, [*words, request.target, *filter(None, [request.weights])], request.group)
+    ratio = compute_ratio(runs.columns) if {"N", "D"} <= set(names) else None
     sample = sample_of(
-        {name: runs.columns[COLUMNS.get(name, name)] for name in names},
+        {name: runs.columns[word] for name, word in zip(names, words, strict=True)},
         runs.columns[request.target],
         weights=runs.columns[request.weights] if request.weights else None,
         groups=groups_of(request, runs),
+        flops=runs.columns["flops"] if ratio and ratio.is_compute and not ratio.is_near else None,
     )
     return runs, sample
+
+
+def _in_order(runs: Runs, names: Sequence[str], group: str) -> Runs:
+    """Return the runs in the order of the named columns and of their group: resamples go by a run's number."""
+    labels = runs.labels.get(group, [])
+    ranks = {label: float(rank) for rank, label in enumerate(sorted(set(labels)))}
+    keys = [*(runs.columns[name] for name in names), *([[ranks[label] for label in labels]] if group else [])]
+    order = canonical_order(keys)
+    if order is None:
+        return runs
+    return runs._replace(
+        columns={name: reordered(column, order) for name, column in runs.columns.items()},
+        labels={name: [texts[i] for i in order] for name, texts in runs.labels.items()},
+        rows=reordered(runs.rows, order),
+    )
 
 
 def read(request: Request, needed: Sequence[str]) -> Runs:
@@ -110,7 +172,7 @@ def read(request: Request, needed: Sequence[str]) -> Runs:
     if not simple:
         columns[target] = target
     return read_runs(
-        request.runs, columns=columns, where=request.where, needed=[*dict.fromkeys([*needed, target])],
+        request.runs, columns=columns, where=request.where, needed=[*dict.fromkeys(needed), target],
         extra=[request.weights] if request.weights else [], group=request.group, flops_from=request.flops_from,
     )  # fmt: skip
 

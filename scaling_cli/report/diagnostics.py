@@ -40,12 +40,13 @@ DIMENSIONS = [
 def with_diagnostics(report: Report, diagnostics: "Diagnostics") -> Report:
     """Return the report of a fit with its diagnostics below, under the JSON key `diagnostics`."""
     rows = list(_runs(diagnostics.residuals))
+    in_table = sorted(range(len(rows)), key=diagnostics.residuals.rows.__getitem__)
     cases = [_case(case._asdict()) for case in diagnostics.cases]
     dimensions = [{**one._asdict(), "notes": list(one.notes)} for one in diagnostics.dimensions]
     found: Row = {
         "answer": diagnostics.answer,
         "flops": diagnostics.flops,
-        "residuals": rows,
+        "residuals": [rows[i] for i in in_table],
         "pattern": diagnostics.pattern._asdict(),
         "strongest_run": None if diagnostics.strongest is None else rows[diagnostics.strongest],
         "sensitivity": cases,
@@ -131,7 +132,9 @@ def _notes(diagnostics: "Diagnostics", rows: Sequence[Row]) -> Iterable[str]:
     if (distance := diagnostics.distance) is not None:
         spread = f", {distance.deviations:.3g} standard deviations from their middle" if distance.deviations else ""
         largest = format_quantity(distance.largest_flops, "flops")
-        yield f"{asked}: {distance.decades:.3g} decades beyond the largest run ({largest} FLOPs){spread}"
+        count = f"{distance.decades:.3g}"
+        decades = f"{count} decade{'' if count == '1' else 's'}"
+        yield f"{asked}: {decades} beyond the largest run ({largest} FLOPs){spread}"
     yield from _pattern_notes(diagnostics)
     yield from diagnostics.notes
 

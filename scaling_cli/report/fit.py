@@ -1,6 +1,7 @@
 """How a fit looks: coefficients with their intervals, what is behind them, and what they predict."""
 
 from collections.abc import Mapping
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from scaling_cli.report.catalogue import law_object
@@ -36,6 +37,7 @@ LOSSES = [
     Column("plain_loss_low", "plain low", "loss", "runs' unit"),
     Column("plain_loss_high", "plain high", "loss", "runs' unit"),
 ]
+ROUNDING = 1e-9  # largest residual, relative to a run, of a fit without noise
 ABOUT = [Column("what", "what"), Column("value", "value")]
 
 
@@ -79,7 +81,7 @@ def fit_notes(answer: "Answer | FrontierAnswer", saved: str | None) -> list[str]
     """Return what to read a fit with."""
     notes = [*answer.runs.notes, *answer.fit.notes, *_held_note(answer)]
     if saved:
-        notes.append(f"saved as {saved}: scaling plan --law {saved} --flops 1e22")
+        notes.append(f"saved as {saved}: scaling plan --law {quote(saved)} --flops 1e22")
     return notes + [note for prediction in answer.predictions for note in prediction.notes]
 
 
@@ -107,11 +109,12 @@ def _held_note(answer: "Answer | FrontierAnswer") -> list[str]:
         return []
     words = f"{held.scales} {held.kind}{'' if held.scales == 1 else 's'}"
     if not held.is_known:
-        why = f"the runs have {words}" if held.scales else "they have neither sizes nor budgets"
-        why = f"{words}, and none can be held out" if held.freedom else why
-        return [
-            f"a point estimate: {why}, which is too little to see how the law goes on; plain intervals take it on trust"
-        ]
+        why = f"a point estimate: the runs have {words}, fewer than three, which do not show how the law goes on"
+        if not held.scales:
+            why = "a point estimate: neither sizes nor budgets of the runs are known, to see how the law goes on"
+        elif not held.is_few:
+            why = f"no interval of a new run: of {words} none can be held out and leave enough for a law"
+        return [f"{why}; plain intervals take it on trust"]
     plural = "" if held.freedom == 1 else "s"
     errors = "no larger than" if held.ratio == 1.0 else f"{held.ratio:.3g} times what"
     how = f"Student's t, {held.freedom} degree{plural} of freedom"
@@ -123,14 +126,24 @@ def _held_note(answer: "Answer | FrontierAnswer") -> list[str]:
 
 def _about(answer: "Answer") -> list[Row]:
     fit, certificate = answer.fit, answer.fit.certificate
-    agreed = f"{certificate.starts_agreeing} of the best ends of {certificate.starts} starts agree"
-    sure = "certain" if certificate.converged else "not certain"
+    flops = {"flops": answer.law.relations["flops"].text} if "flops" in answer.law.relations else {}
     lines: Mapping[str, object] = {
         "formula": answer.law.relations[fit.form.relation].text,
+        **flops,
         "objective": f"{fit.objective.name}, {fit.value:.13g}",
-        "optimum": f"{sure}: relative gradient {certificate.gradient_norm:.1e}, {agreed}",
+        "optimum": f"{_level(answer)}; {certificate.starts_agreeing} of {certificate.starts} starts end there",
         "condition number": f"{certificate.condition_number:.2g}",
         "runs": f"{answer.runs.used} used of {answer.runs.read} read",
         "intervals": f"{fit.spread.source}, {len(fit.draws)} refits" if len(fit.draws) else fit.spread.source,
     }
     return [{"what": what, "value": value} for what, value in lines.items()]
+
+
+def _level(answer: "Answer") -> str:
+    """Say why the optimum is one: the slopes that single runs give the objective cancel there."""
+    fit = answer.fit
+    target = 1.0 if fit.objective.log else float(abs(fit.sample.target).max())
+    if fit.certificate.converged and float(abs(fit.residuals).max()) <= ROUNDING * target:
+        return "certain: the law goes through every run, to rounding"
+    sure, only = ("certain", "") if fit.certificate.converged else ("not certain", " only")
+    return f"{sure}: the slopes of single runs cancel{only} to {fit.certificate.gradient_norm:.1e} of their size"

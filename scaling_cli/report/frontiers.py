@@ -52,8 +52,8 @@ def _about(answer: "FrontierAnswer") -> list[Row]:
     lines: Mapping[str, object] = {
         "method": fit.method,
         "formula": "; ".join(f"{name} = {relation.text}" for name, relation in answer.law.relations.items()),
-        "objective": f"{OBJECTIVE}, {fit.line.value:.13g}",
-        "optimum": f"closed form: relative gradient {certificate.gradient_norm:.1e}",
+        "objective": OBJECTIVE,
+        "optimum": f"closed form: the slopes of single minima cancel to {certificate.gradient_norm:.1e} of their size",
         "condition number": f"{certificate.condition_number:.2g}",
         "minima": f"{bracketed} bracketed of {len(fit.minima.rows)}",
         "scatter of minima": f"{fit.line.scatter:.3g} in {moved}, beyond their noise",

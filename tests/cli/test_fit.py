@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from scaling_cli.cli.app import main
+from scaling_cli.files.catalogue import load_law
 from scaling_cli.fitting import Request, fit_runs
+from scaling_cli.library import plan
 
 RUNS = str(Path(__file__).parents[2] / "examples" / "runs.csv")
 FORMATS = ("table", "json", "csv", "markdown")
@@ -64,6 +66,12 @@ def table(header: str, *columns: str) -> str:
             given: dict[str, Any] = {key: row[key] if key == "name" else float(row[key]) for key in row}
             lines.append(",".join(str(eval(column, {}, given)) for column in columns))
     return "\n".join(lines) + "\n"
+
+
+def sizes() -> list[tuple[float, float]]:
+    """Return the params and tokens of the example's runs."""
+    with open(RUNS, encoding="utf-8", newline="") as file:
+        return [(float(row["params"]), float(row["tokens"])) for row in csv.DictReader(file)]
 
 
 @pytest.fixture(scope="module")
@@ -218,6 +226,19 @@ def test_weights_and_groups(ask: Ask, plain: dict[str, float]) -> None:
     assert [row["low"] for row in grouped["rows"]] != [row["low"] for row in alone["rows"]]
 
 
+def test_weights_are_one_over_a_variance(ask: Ask) -> None:
+    """Only their ratios matter, so that a weight of 2 for every run is not twice the runs."""
+    text = table(
+        "params,tokens,loss,one,two", "params", "tokens", "loss", "1 + (params > 1e9)", "2 + 2 * (params > 1e9)"
+    )
+    argv = ("-", "-f", "json", "--at", "1e22", *FEW)
+    one, two = (parsed(ask(*argv, "--weights", name, stdin=text)) for name in ("one", "two"))
+    for first, second in zip(one["rows"], two["rows"], strict=True):
+        assert [second[key] for key in ROW_KEYS[1:]] == pytest.approx([first[key] for key in ROW_KEYS[1:]], rel=1e-6)
+    for key in ("params_low", "params_high", "new_loss_low", "new_loss_high"):
+        assert two["predictions"][0][key] == pytest.approx(one["predictions"][0][key], rel=1e-6)
+
+
 # forms and objectives
 
 
@@ -247,6 +268,135 @@ def test_a_wide_threshold_is_half_the_squares(ask: Ask) -> None:
     assert wide["objective"]["value"] == pytest.approx(0.5 * squares["objective"]["value"], rel=1e-10)
 
 
+@pytest.mark.parametrize(("more", "name"), [((), "quantile-0.1-log"), (("--objective", "ls"), "quantile-0.1")])
+def test_an_envelope_says_what_its_residuals_are(ask: Ask, more: tuple[str, ...], name: str) -> None:
+    found = parsed(ask(RUNS, "-f", "json", "--draws", "0", "--quantile", "0.1", *more))
+    assert found["objective"]["name"] == name
+
+
+def test_blanks_in_a_list_of_names(ask: Ask) -> None:
+    argv = ("-f", "json", "--draws", "0", "--formula", "E + A / N**a", "--positive")
+    assert values(ask(RUNS, *argv, " E , A,")) == values(ask(RUNS, *argv, "E,A"))
+
+
+def test_refits_are_counted_as_people_write_them(ask: Ask) -> None:
+    assert "bootstrap, 100 refits" in ask(RUNS, "--draws", "1e2").out
+    assert "bootstrap, 20 refits" in ask(RUNS, "--draws", "20").out
+
+
+# FLOPs that are not 6ND
+
+
+def counted(factor: str) -> str:
+    """Return the example's runs with FLOPs that are so many times N D."""
+    return table("params,tokens,flops,loss", "params", "tokens", f"{factor} * params * tokens", "loss")
+
+
+def test_given_flops_are_what_budgets_count(ask: Ask, tmp_path: Path) -> None:
+    path = str(tmp_path / "mine.yaml")
+    argv = ("-", "-f", "json", *FEW, "--at", "1e22")
+    found = parsed(ask(*argv, "--save", path, stdin=counted("13")))
+    (row,) = found["predictions"]
+    assert 13.0 * row["params"] * row["tokens"] == pytest.approx(1e22, rel=1e-9)
+    assert row["params_low"] < row["params"] < row["params_high"]
+    relations = found["law"]["relations"]
+    assert relations["flops"]["formula"] == "13 * N * D"
+    largest = max(params * tokens for params, tokens in sizes())
+    assert relations["loss"]["valid"]["C"][1] == pytest.approx(13.0 * largest)
+    assert "flops are used as given: 2.17 x 6ND" in found["notes"][0]
+    law = load_law(path)
+    assert plan(law, flops=1e22).params == pytest.approx(row["params"], rel=1e-9)
+    assert plan(law, params=1e9, tokens=2e10).flops == pytest.approx(13.0 * 2e19)
+    # the split of a budget of 13 N D is that of a budget of 6 N D for as many N D
+    (same,) = parsed(ask(RUNS, "-f", "json", *FEW, "--at", repr(1e22 * 6.0 / 13.0)))["predictions"]
+    assert [row[key] for key in ("params", "params_low", "params_high", "loss")] == pytest.approx(
+        [same[key] for key in ("params", "params_low", "params_high", "loss")], rel=1e-9
+    )
+
+
+def test_flops_worked_out_anew_are_6nd(ask: Ask) -> None:
+    argv = ("-f", "json", "--draws", "0", "--at", "1e22")
+    found, plain = parsed(ask("-", *argv, "--flops-from", "6nd", stdin=counted("13"))), parsed(ask(RUNS, *argv))
+    assert found["predictions"] == plain["predictions"]
+    assert list(found["law"]["relations"]) == ["loss"]
+
+
+def test_flops_near_6nd_are_6nd(ask: Ask) -> None:
+    argv = ("-f", "json", "--draws", "0", "--at", "1e22")
+    found = parsed(ask("-", *argv, stdin=counted("6.4")))
+    assert found["predictions"] == parsed(ask(RUNS, *argv))["predictions"]
+    assert any("1.07 x 6ND" in note and "count them as 6ND" in note for note in found["notes"])
+
+
+def test_the_ratio_to_6nd_comes_with_its_spread(ask: Ask) -> None:
+    found = parsed(ask("-", "-f", "json", "--draws", "0", stdin=counted("(10 + params / 1e9)")))
+    (note,) = (note for note in found["notes"] if "6ND" in note)
+    ratios = sorted((10.0 + params / 1e9) / 6.0 for params, _ in sizes())
+    low, middle, high = (f"{ratios[i]:.3g}" for i in (9, 18, 26))
+    assert note.startswith(f"flops are used as given: {middle} x 6ND (median over the runs, half of which lie from ")
+    assert f"from {low} to {high})" in note
+
+
+def test_diagnostics_count_given_flops(ask: Ask) -> None:
+    argv = ("-f", "json", "--draws", "0", "--diagnostics", "--at")
+    found = parsed(ask("-", *argv, "13e22", stdin=counted("13")))["diagnostics"]["extrapolation"]
+    plain = parsed(ask(RUNS, *argv, "6e22"))["diagnostics"]["extrapolation"]
+    assert found["decades"] == pytest.approx(plain["decades"])
+    assert found["params_factor"] == pytest.approx(plain["params_factor"])
+    assert found["largest_flops"] == pytest.approx(plain["largest_flops"] * 13.0 / 6.0)
+
+
+# the order of rows
+
+
+@pytest.mark.parametrize("more", [(), ("--group", "name"), ("--objective", "ls-log", "--bootstrap", "wild")])
+def test_the_order_of_rows_is_of_no_account(ask: Ask, more: tuple[str, ...]) -> None:
+    header, *rows = Path(RUNS).read_text(encoding="utf-8").splitlines()
+    argv = ("-", "-f", "json", *FEW, "--at", "1e23", *more)
+    one, other = (parsed(ask(*argv, stdin="\n".join([header, *lines]))) for lines in (rows, rows[::-1]))
+    assert one == other
+
+
+def test_rows_are_named_as_they_stand_in_the_table(ask: Ask) -> None:
+    header, *rows = Path(RUNS).read_text(encoding="utf-8").splitlines()
+    rows[3] = rows[3].rsplit(",", 1)[0] + ",9.5"
+    for lines, row in ((rows, 4), (rows[::-1], len(rows) - 3)):
+        found = parsed(ask("-", "-f", "json", "--draws", "0", "--diagnostics", stdin="\n".join([header, *lines])))
+        residuals = found["diagnostics"]["residuals"]
+        assert max(residuals, key=lambda run: abs(run["residual"]))["row"] == row
+
+
+# what CSV leaves out
+
+
+def test_csv_says_the_rest_on_stderr(ask: Ask) -> None:
+    text = Path(RUNS).read_text(encoding="utf-8") + "worse,1e9,2e10,nan\n" + "run-01,3e+07,5.556e+09,3.5636\n"
+    ran = ask("-", "-f", "csv", *FEW, "--at", "1e24", stdin=text)
+    assert ran.code == 0
+    assert list(csv.DictReader(io.StringIO(ran.out)))[0].keys() == dict.fromkeys(ROW_KEYS).keys()
+    for said in ("1 row dropped: no finite loss", "1 row dropped: exact duplicate", "outside the experimented range",
+                 "not in CSV: exponents, predictions"):  # fmt: skip
+        assert f"{said}" in ran.err
+    assert all(line.startswith("note: ") for line in ran.err.splitlines())
+
+
+# words
+
+
+def test_a_fit_without_noise_is_told_as_one(ask: Ask) -> None:
+    law = "1.5 + 400 / params**0.3 + 900 / tokens**0.35"
+    ran = ask("-", "--draws", "0", stdin=table("params,tokens,loss", "params", "tokens", law))
+    assert "certain: the law goes through every run, to rounding; " in ran.out
+    assert "certain: the slopes of single runs cancel to " in ask(RUNS, "--draws", "0").out
+
+
+def test_no_exponents_where_there_is_no_optimum(ask: Ask) -> None:
+    ran = ask(RUNS, *FEW, "--formula", "E + A / (N * D)**a")
+    assert "exponent a" not in ran.out
+    assert "no exponents: " in ran.out
+    assert parsed(ask(RUNS, *FEW, "--formula", "E + A / (N * D)**a", "-f", "json"))["exponents"] == []
+
+
 # refusals
 
 
@@ -255,6 +405,17 @@ def test_a_wide_threshold_is_half_the_squares(ask: Ask) -> None:
     [
         (("--objective", "huber"), "huber-log"),
         (("--delta", "0"), "--delta"),
+        (("--delta", "1e-3", "--objective", "ls"), "only huber-log has a threshold"),
+        (("--delta", "0.1", "--objective", "lad-log"), "only huber-log has a threshold"),
+        (("--delta", "0.1", "--quantile", "0.1"), "--delta and --quantile are both given"),
+        (("--draws", "1"), "0, for no refits, or at least 20"),
+        (("--draws", "19", "--method", "isoflop"), "at least 20"),
+        (("--draws", "20.5"), "a whole number"),
+        (("--formula", "loss * a"), "'loss' is to be predicted from itself"),
+        (("--formula", "a + b * L"), "'loss' is to be predicted from itself"),
+        (("--formula", "a * x", "--columns", "x=loss/2"), "from 'x': both are 'loss'"),
+        (("--formula", "a * loss", "--target", "log(loss)"), "'log(loss)' is to be predicted from 'loss'"),
+        (("--formula", "E + A / N**a", "--positive", ","), "--positive is ','"),
         (("--quantile", "1.5"), "--quantile"),
         (("--draws", "many"), "--draws"),
         (("--bootstrap", "jackknife"), "pairs"),
@@ -305,6 +466,28 @@ def test_a_saved_fit_is_a_law_with_intervals(
     assert row["law"] == "mine"
     assert row["params_low"] < row["params"] < row["params_high"]
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_name_that_cannot_be_saved_is_refused_before_the_fit(
+    ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scaling_cli.fitting.fit_runs", None)  # a fit would be a traceback
+    taken, folder = tmp_path / "taken.yaml", tmp_path / "no folder"
+    taken.write_text("kept", encoding="utf-8")
+    assert "exists already\n  --force" in refusal(ask(RUNS, "--save", str(taken)), 2)
+    assert taken.read_text(encoding="utf-8") == "kept"
+    said = refusal(ask(RUNS, "--save", str(folder / "mine.yaml"), "--force"), 2)
+    assert said == (
+        f"error: {folder / 'mine.yaml'}: cannot write: there is no folder {folder}\n"
+        f"  make it first: mkdir -p '{folder}'\n"
+    )
+    assert ".yaml" in refusal(ask(RUNS, "--save", "mine.yml.txt"), 2)
+
+
+def test_the_command_to_copy_is_quoted(ask: Ask, tmp_path: Path) -> None:
+    path = tmp_path / "My Law.yaml"
+    notes = parsed(ask(RUNS, "--draws", "0", "--save", str(path), "-f", "json"))["notes"]
+    assert f"saved as {path}: scaling plan --law '{path}' --flops 1e22" in notes
 
 
 def test_two_budgets_are_called_a_point_estimate(ask: Ask, tmp_path: Path) -> None:

@@ -125,6 +125,31 @@ def test_two_budgets_have_no_interval(ask: Ask) -> None:
     assert any("fewer than three scales" in note for note in found["notes"])
 
 
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [
+        (2, "a point estimate: the runs have 2 budgets, fewer than three"),
+        (3, "no interval of a new run: of 3 budgets none can be held out"),
+        (4, "with the largest 1 of 4 budgets held out"),
+    ],
+)
+def test_fewer_than_three_budgets_are_a_point_estimate(ask: Ask, count: int, said: str) -> None:
+    text = "\n".join(isoflops(5).splitlines()[: 1 + 6 * count])
+    found = parsed(ask("fit", "-", "--method", "isoflop", "-f", "json", "--at", "1e21", *FEW, stdin=text))
+    assert sum(said in note for note in found["notes"]) == 1
+    assert any("a point estimate" in note and "nearly" not in note for note in found["notes"]) == (count < 3)
+    (row,) = found["predictions"]
+    assert (row["plain_loss_low"] is None) == (count < 3)
+    assert (row["new_loss_low"] is None) == (count < 4)
+
+
+def test_the_table_says_what_was_minimised_without_a_number_that_says_nothing(ask: Ask) -> None:
+    out = ask("fit", PALM, "--method", "isoflop", *FEW).out
+    (line,) = (line for line in out.splitlines() if line.startswith("objective"))
+    assert line.split() == ["objective", "ls-log-weighted"]
+    assert "relative gradient" not in out
+
+
 def test_dropped_runs_are_counted_with_the_reason(ask: Ask) -> None:
     runs = isoflops() + "1e8,1e12,2.5\n1e8,1e11,nan\n"
     found = parsed(ask("fit", "-", "--method", "isoflop", "-f", "json", *FEW, stdin=runs))

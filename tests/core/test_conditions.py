@@ -39,6 +39,7 @@ TRUE = [
     *("subset == 'hot'", '"hot" == subset', "subset != 'cold'", "name == 'run 1'", "not subset == 'cold'"),
     *("N < 1 or a == 1", "not N < 1", "not (N < 1 or a > 1)", "N > 1 and subset == 'hot'", "a == 1 or N < 1 and N > 2"),
     *("not a == 2 and a == 1", "nan != 1", "nan != nan", "not nan < 1", " a == 1 "),
+    *("N < 8B", "N<=7 B", "7000M == N", "D == 1.4T", "D == 1.4e3b", "N > .5K", "N >= 7_000m and name == 'run 1'"),
     *("(a ==\n1)", "a == 1 # all", "-a < 0", "not not a == 1", "subset == 'cold' or subset == 'hot'"),
 ]  # fmt: skip
 FALSE = [
@@ -94,7 +95,7 @@ REFUSED = {
     "(N < 1) == (a < 1)": "a comparison is not allowed in a formula",
     "(N < 1) + 1 < 2": "a comparison is not allowed in a formula",
     "N < 1 if a else 2": "a conditional is not allowed in a formula",
-    "N ^ 2 < 1": "'^'; write ** for a power is not allowed in a formula",
+    "N ^ 2 < 1": "'^' is not allowed in a formula; write ** for a power",
     "subset == b'hot'": "only numbers and names are values in a formula, not b'hot'",
     "subset == f'hot'": "an f-string is not allowed in a formula",
     "a.b == 1": "an attribute ('.') is not allowed in a formula",
@@ -109,7 +110,8 @@ NO_CONDITION = [
     "N <",
     "N = 1",
     "a && b",
-    "N < 70B",
+    "N < 70Q",
+    "N < 7e9B2",
     "subset == 'hot",
     "a <> 1",
     "a == 1;",
@@ -132,6 +134,18 @@ def test_refuses_what_is_no_condition(text: str) -> None:
     assert message.startswith("cannot parse ")
     assert message.endswith(": expected such as flops < 1e21 and subset == 'hot'")
     assert message.isprintable()
+
+
+def test_a_suffix_in_a_text_is_a_text() -> None:
+    row = {"size": "400M", "params": 4e8, "M": 1.0}
+    for text in ("size == '400M'", 'size == "400M" and params == 400M', "size != '\\'400M' and M == 1"):
+        assert Condition(text).holds(row)
+        assert repr(text) in repr(Condition(text))
+
+
+def test_a_suffix_that_overflows() -> None:
+    assert refusal("N < 1e999T") == "inf overflows a double"
+    assert "longer than" in refusal("N < " + "1" * MAX_CHARACTERS + "M")
 
 
 @pytest.mark.parametrize("text", ["N < 1", "subset == 'hot'", "N < 1 and a < 1", "not N < 1"])

@@ -100,7 +100,7 @@ def test_substitution_folds_what_becomes_constant() -> None:
 
 
 NOT_ALLOWED = {
-    "E + A / N^alpha": "'^'; write ** for a power is not allowed in a formula",
+    "E + A / N^alpha": "'^' is not allowed in a formula; write ** for a power",
     "N < 3": "a comparison is not allowed in a formula",
     "N == D": "a comparison is not allowed in a formula",
     "1 if N else 2": "a conditional is not allowed in a formula",

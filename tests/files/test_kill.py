@@ -14,7 +14,7 @@ from scaling_cli.files.saving import save_law
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the process that is killed is a fork")
 
 RUNS = Path(__file__).parents[2] / "examples" / "runs.csv"
-FIT = ("scaling", "fit", str(RUNS), "--draws", "12", "--save", "mine.yaml")
+FIT = ("scaling", "fit", str(RUNS), "--draws", "20", "--save", "mine.yaml")
 # The first argument is a folder. Of that, copy 0 sees a SIGKILL in place of the command's first use of the disk (of a
 # write, half is done before), copy 1 in place of the second, and so on until a command reaches its end.
 KILL_AT_EACH_STEP = """

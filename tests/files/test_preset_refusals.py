@@ -101,7 +101,7 @@ WRONG = {
     "bad formula": (
         "k * sqrt(C)",
         "k ^ sqrt(C)",
-        "relations.optimal_params.formula (formula) '^'; write ** for a power",
+        "relations.optimal_params.formula (formula) '^' is not allowed in a formula; write ** for a power",
     ),
     "broken formula": ("k * sqrt(C)", "k * sqrt(C", "relations.optimal_params.formula (formula) cannot parse"),
     "bad let": ("fresh: min(U, D)", "fresh: median(U, D)", "let.fresh (formula) only exp log"),

@@ -279,10 +279,30 @@ class TestCompute:
         runs = read(text)
         assert runs.columns["flops"] == [6e17, 1.8e18, 2.7e18]
         assert runs.notes == (
-            "flops are used as given: 1.5 x 6ND (median over the runs); --flops-from 6nd works them out anew",
+            "flops are used as given: 1.5 x 6ND (median over the runs, half of which lie from 1 to 1.5); "
+            "--flops-from 6nd works them out anew",
         )
-        near = read("params,tokens,flops,loss\n1e8,1e9,6.06e17,3\n")
-        assert near.notes == ("flops are used as given: 1.01 x 6ND (median over the runs)",)
+
+    def test_flops_in_one_ratio_to_6nd(self, read: Read) -> None:
+        text = "params,tokens,flops,loss\n1e8,1e9,1.3e18,3\n1e8,2e9,2.6e18,2.9\n"
+        assert read(text).notes == (
+            "flops are used as given: 2.17 x 6ND (median over the runs); --flops-from 6nd works them out anew",
+        )
+
+    @pytest.mark.parametrize(
+        ("flops", "said"),
+        [
+            ("6e17", "flops are used as given: 1 x 6ND (median over the runs)"),
+            ("6.06e17", "flops are 1.01 x 6ND (median over the runs): near enough for a law of params and tokens to "
+                        "count them as 6ND"),
+        ],
+    )  # fmt: skip
+    def test_flops_near_6nd(self, flops: str, said: str, read: Read) -> None:
+        assert read(f"params,tokens,flops,loss\n1e8,1e9,{flops},3\n").notes == (said,)
+
+    def test_flops_in_another_unit_are_asked_about(self, read: Read) -> None:
+        (note,) = read("params,tokens,flops,loss\n1e8,1e9,6e17,3\n", columns={"flops": "flops*1e-20"}).notes[:1]
+        assert note.startswith("flops are 1e-20 x 6ND (median over the runs): another unit?")
 
     def test_flops_worked_out_anew(self, read: Read) -> None:
         text = "params,tokens,flops,loss\n1e8,1e9,1e18,3\n"

@@ -20,7 +20,7 @@ from scaling_cli.errors import FileError, InputError
 from scaling_cli.files import reading
 from scaling_cli.files.catalogue import law_ids, load_law
 from scaling_cli.files.presets import read_law
-from scaling_cli.files.saving import save_law
+from scaling_cli.files.saving import check_target, save_law
 
 LAWS = {law_id: load_law(law_id) for law_id in law_ids()}
 BASE = LAWS["besiroglu-2024-refit"]._replace(id="mine")
@@ -178,7 +178,19 @@ class TestRefusals:
         assert {item.name: item.read_bytes() for item in tmp_path.iterdir()} == before
 
     def test_a_folder_that_is_not_there(self, tmp_path: Path) -> None:
-        assert "cannot write" in refusal(BASE, tmp_path / "none" / "law.yaml", draws=NEW)
+        path = tmp_path / "none" / "law.yaml"
+        said = refusal(BASE, path, draws=NEW)
+        assert said.startswith(f"{path}: cannot write: there is no folder {tmp_path / 'none'}")
+        assert f"mkdir -p {tmp_path / 'none'}" in said
+
+    @pytest.mark.parametrize("name", ["law.yaml", "law.csv", "none/law.yaml"])
+    def test_a_target_is_refused_before_there_is_a_law(self, name: str, tmp_path: Path) -> None:
+        save(tmp_path / "law.yaml", OLD)
+        with pytest.raises(FileError) as caught:
+            check_target(str(tmp_path / name))
+        assert caught.value.hints
+        check_target(str(tmp_path / "law.yaml"), force=True)
+        check_target(str(tmp_path / "other.yaml"))
 
 
 class TestOlderDraws:
@@ -305,7 +317,7 @@ class TestFaults:
 SAVE_FOR_EVER = """
 import itertools, sys
 from scaling_cli.files.presets import read_law
-from scaling_cli.files.saving import save_law
+from scaling_cli.files.saving import check_target, save_law
 law = read_law(sys.argv[1])
 for k in itertools.cycle(range(1, 7)):
     rows = tuple(tuple(value + k for value in row) for row in law.draws.rows)

@@ -15,7 +15,7 @@ FORMULAS = [
     "a + b", "a - b", "a * b", "a / b", "-a", "a**b", "a**3", "2**a", "b**-2", "x**a", "(a * x)**b", "(x + b)**a",
     "exp(a * x)", "log(b + x)", "log10(b + x)", "sqrt(b + x)", "sin(a * x)", "cos(a * x)", "atan(c * x)",
     "min(a * x, b)", "max(a * x, b, c)", "a + b / x**c", "log(a + b / x**c)", "a * a * a",
-    "x * exp(-(x - a)**2 / b**2)",
+    "x * exp(-(x - a)**2 / b**2)", "1 - exp(-x / b)", "b * (exp(a * x) - 1)", "1 - x**-a",
     "sin(a) * cos(a) + exp(a)", "min(x, a) ** b + max(x, a) ** c",
 ]  # fmt: skip
 

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from scaling_cli.errors import InputError, NoAnswer
+from scaling_cli.files.catalogue import load_law
 from scaling_cli.fit.fits import Fit
-from scaling_cli.fit.forms import Form, formula_form
+from scaling_cli.fit.forms import Form, formula_form, preset_form, settle
+from scaling_cli.fit.identify import doubts
 
 Runs = Callable[..., dict[str, Any]]
 Solve = Callable[..., Fit]
@@ -43,6 +45,103 @@ def test_one_number_of_tokens_per_param(runs: Runs, fit: Solve, chinchilla: Form
     columns = runs()
     columns["D"] = 20.0 * columns["N"]
     assert "tokens per parameter" in refusal(fit, chinchilla, columns)
+
+
+def ladder(sizes: int = 12, ratio: float = 20.0, slope: float = 1.0, spread: float = 0.0) -> dict[str, Any]:
+    """Return runs of Chinchilla's law whose tokens leave a power of the params by a root mean square of logarithms."""
+    rng = np.random.default_rng(5)
+    params = np.geomspace(6e7, 7e9, sizes)
+    off = rng.standard_normal(sizes)
+    off -= np.polyval(np.polyfit(np.log(params), off, 1), np.log(params))
+    off *= spread / np.sqrt((off**2).sum() / (sizes - 2))
+    tokens = ratio * 1e9 * (params / 1e9) ** slope * np.exp(off)
+    loss = 1.82 + 482.0 / params**0.348 + 2085.0 / tokens**0.366
+    return {"N": params, "D": tokens, "L": loss * np.exp(0.003 * rng.standard_normal(sizes))}
+
+
+def test_rounded_sizes_at_one_number_of_tokens_per_param(fit: Solve, chinchilla: Form) -> None:
+    """The sizes and tokens of GPT-like ladders, as tables print them."""
+    params = np.array([124e6, 209e6, 354e6, 774e6, 1.0e9, 1.56e9, 2.8e9, 6.9e9])
+    tokens = np.array([2.5e9, 4.2e9, 7.1e9, 15.5e9, 20.3e9, 31.2e9, 55e9, 138e9])
+    loss = np.array([3.30, 3.07, 2.88, 2.67, 2.60, 2.50, 2.40, 2.26])
+    said = refusal(fit, chinchilla, {"N": params, "D": tokens, "L": loss})
+    assert "every run has about the same tokens per parameter (20.04, within 2 %)" in said
+    assert "4 times as many tokens per parameter" in said
+
+
+@pytest.mark.parametrize("slope", [0.6, 1.0, 1.1, 1.5])
+def test_tokens_that_are_a_power_of_params(slope: float, fit: Solve, chinchilla: Form) -> None:
+    said = refusal(fit, chinchilla, ladder(slope=slope, spread=0.05))
+    assert ("as params**" in said) == (slope != 1.0)
+    assert "what is due to params and what is due to tokens cannot be told apart" in said
+
+
+def test_one_budget_is_no_such_power(fit: Solve, chinchilla: Form) -> None:
+    """Along it one part of the loss rises where the other falls."""
+    assert fit(chinchilla, ladder(30, slope=-1.0), "ls-log").certificate.converged
+
+
+@pytest.mark.parametrize(("spread", "doubted"), [(0.15, True), (0.35, True), (0.6, False)])
+def test_runs_near_one_ratio_are_doubted(spread: float, doubted: bool, chinchilla: Form) -> None:
+    columns = ladder(40, spread=spread)
+    notes = doubts(chinchilla, columns)
+    assert bool(notes) == doubted
+    assert all("tokens per parameter" in note and "less often" in note for note in notes)
+
+
+@pytest.mark.parametrize("text", ["E + A / N**alpha", "E + A / (N * D)**a", "E + A * N**-a * D**-a", "E + A / C**a"])
+def test_sizes_that_stand_alone_or_together_are_determined_on_a_line(text: str, fit: Solve) -> None:
+    columns = ladder(spread=0.01)
+    columns["C"] = 6.0 * columns["N"] * columns["D"]
+    form = formula_form(text, ["N", "D", "C"], positive=[], target="loss")
+    used = {name: columns[name] for name in "NDCL" if name in text or name == "L"}
+    assert fit(form, used).certificate.converged
+    assert not doubts(form, used)
+
+
+@pytest.mark.parametrize(
+    ("fixed", "determined"),
+    [({"B": "2085", "beta": "0.366"}, True), ({"alpha": "beta"}, False), ({"E": "1.82"}, False)],
+)  # fmt: skip
+def test_what_is_fixed_counts_on_a_line(fixed: dict[str, str], determined: bool, fit: Solve, chinchilla: Form) -> None:
+    form, columns = settle(chinchilla, fixed, {}), ladder(spread=0.01)
+    if determined:
+        assert fit(form, columns).certificate.converged
+    else:
+        assert "tokens per parameter" in refusal(fit, form, columns)
+
+
+@pytest.mark.parametrize(("letter", "word"), [("N", "about one model size"), ("D", "about one number of tokens")])
+def test_about_one_value_of_a_variable(letter: str, word: str, runs: Runs, fit: Solve, chinchilla: Form) -> None:
+    columns = runs()
+    columns[letter] = 1e9 * np.random.default_rng(1).uniform(0.981, 1.019, columns["L"].size)
+    said = refusal(fit, chinchilla, columns)
+    assert word in said
+    assert "e+08, within 1.8 %)" in said or "e+08, within 1.9 %)" in said or "e+09, within 1.9 %)" in said
+
+
+def test_a_narrow_range_of_sizes_is_doubted(runs: Runs, chinchilla: Form) -> None:
+    columns = runs()
+    columns["N"] = np.geomspace(1e9, 6e9, columns["L"].size)
+    (note,) = doubts(chinchilla, columns)
+    assert "params spread over a factor of 6 only" in note
+
+
+def test_a_coefficient_that_runs_away_is_no_optimum(fit: Solve) -> None:
+    """Where every token is worth more than the one before, the best constant of saturation is infinite."""
+    repeats = np.geomspace(0.1, 50.0, 40)
+    noise = np.exp(0.01 * np.random.default_rng(0).standard_normal(40))
+    form = formula_form("b - k * R * (1 - exp(-x / R))", ["x"], positive=[], target="loss")
+    columns = {"x": repeats, "L": (5.0 - 0.02 * repeats * (1.0 + repeats / 200.0)) * noise}
+    said = refusal(fit, form, columns)
+    assert "do not determine R: the best value is beyond any that the runs can tell" in said
+    assert "--fix R=VALUE" in said
+
+
+@pytest.mark.parametrize(("law", "variable"), [("muennighoff-2023", "U"), ("kumar-2024", "P")])
+def test_a_variable_at_its_default_is_named_with_the_remedy(law: str, variable: str, runs: Runs, fit: Solve) -> None:
+    said = refusal(fit, preset_form(load_law(law), ["N", "D", "C", "L"]), runs())
+    assert f"--columns {variable}=COLUMN" in said
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ AT = {"a": 0.7, "b": 1.3, "c": -0.4}
 FORMULAS = [
     "exp(a) / x**b", "exp(a) * x**-b * y", "(exp(a) / x)**b", "2 * x**b / y**c", "(a + b / x)**c", "x**2 * y / 3",
     "log(x * y) * a", "z**2 * a", "exp(a * z)", "(z * z)**2 + z * a", "-(x**a)", "(x**a)**b", "exp(a) * x", "b**x",
-    "min(x, y)**a", "(2 * y)**(a * x)", "exp(-b * x) / exp(-c * y)",
+    "min(x, y)**a", "(2 * y)**(a * x)", "exp(-b * x) / exp(-c * y)", "1 - exp(-x / b)", "exp(a * x) - 1", "1 - x**-b",
 ]  # fmt: skip
 
 
@@ -54,6 +54,13 @@ def test_a_negative_base_may_have_whole_exponents() -> None:
     tape, rewriter = rewritten("c**y")
     given = {**rewriter.columns(DATA), **{name: np.array([[value]]) for name, value in AT.items()}}
     assert tape.values(given)[-1][0] == pytest.approx((-0.4) ** DATA["y"])
+
+
+def test_a_saturation_keeps_the_digits_of_a_small_argument() -> None:
+    """b * (1 - exp(-x / b)) is x - x**2 / 2 / b where b is large."""
+    tape, rewriter = rewritten("b * (1 - exp(-x / b))")
+    given = {**rewriter.columns(DATA), "b": np.array([[1e9]])}
+    assert tape.values(given)[-1][0] == pytest.approx(DATA["x"] - DATA["x"] ** 2 / 2e9, rel=1e-15)
 
 
 def test_columns_follow_other_data() -> None:

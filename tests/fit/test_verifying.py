@@ -129,6 +129,13 @@ def test_what_was_changed_by_hand_is_found(pattern: str, new: str, what: str, mi
     assert len(verification.comparisons) >= 10
 
 
+def test_the_threshold_that_is_meant_is_written_where_there_is_one(tmp_path: Path) -> None:
+    assert question_of(Request("runs.csv"))["delta"] == 1e-3
+    assert "delta" not in question_of(Request("runs.csv", objective="ls"))
+    old = {**question_of(Request("runs.csv", objective="ls")), "delta": 1e-3, "formula": "E"}  # as it used to be
+    assert request_of(old, "runs.csv", path="mine.yaml").delta is None
+
+
 def test_one_coefficient_alone_differs(mine: str) -> None:
     edit(mine, r"E: 1\.\d+", "E: 1.69")
     assert differing(verified(mine)) == ["coefficient E"]
