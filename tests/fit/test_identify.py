@@ -171,3 +171,15 @@ def test_a_logarithmic_objective_needs_a_positive_target(runs: Runs, fit: Solve,
     columns["L"][3] = -1.0
     with pytest.raises(InputError):
         fit(chinchilla, columns)
+
+
+def test_a_peak_that_no_start_has_seen_asks_for_starts(fit: Solve) -> None:
+    """NIST's Eckerle4 has its peak at 451: around 1 the formula is level, and underflows."""
+    x = np.linspace(400.0, 500.0, 35)
+    columns = {"x": x, "L": 1.55 / 4.09 * np.exp(-0.5 * ((x - 451.5) / 4.09) ** 2)}
+    form = formula_form("b1 / b2 * exp(-0.5 * ((x - b3) / b2)**2)", ["x"], positive=None, target="L")
+    said = refusal(fit, form, columns, name="ls")
+    assert "no start came to where b1, b2, b3 matter" in said
+    assert "--start b1=VALUE" in said
+    found = fit(settle(form, {}, {"b1": 1.0, "b2": 10.0, "b3": 450.0}), columns, "ls")
+    assert found.point.values == pytest.approx([1.55, 4.09, 451.5], rel=1e-9)
