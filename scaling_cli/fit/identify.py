@@ -30,7 +30,7 @@ OFF_ONE = 1.0
 FAR_OFF = 1e4  # times its start: where a coefficient may have run away
 LOST = 1e100  # times its start: where it has, though derivatives that underflow say otherwise
 NOTHING = 1e-6  # share of the residuals: below it an e-fold of a coefficient does nothing
-LEVEL = 1e-140  # slope of all residuals together: below it only underflow is left
+LEVEL = 1e-140  # largest slope of all residuals together, below which only underflow is left
 ROUNDING = 1e-13  # of residuals, relative to the target
 
 
@@ -81,10 +81,10 @@ def doubts(form: Form, data: Mapping[str, Array]) -> list[str]:
 def check_fit(form: Form, fit: PointFit) -> None:
     """Raise NoAnswer when the optimum is no point: some coefficients do not matter, alone or together, or run away."""
     scale = fit.at.scale[0]
-    idle = [form.free[i].name for i in np.flatnonzero(~((scale > LEVEL) & (scale < np.inf)))]
-    if idle:
-        problem = f"no start came to where {', '.join(idle)} matter{'s' * (len(idle) == 1)}: the formula is level there"
-        raise NoAnswer(problem, f"say where to start: --start {idle[0]}=VALUE, of every coefficient that is far from 1")
+    if not scale.max() > LEVEL:
+        first = form.free[0].name
+        problem = "no start came to where the coefficients matter: the formula is level there"
+        raise NoAnswer(problem, f"say where to start: --start {first}=VALUE, and so on for each that is far from 1")
     loose = [form.free[i].name for i in _runaways(form, fit)]
     why, advice = ": the best value is beyond any that the runs can tell", "add runs that it matters to"
     condition = fit.certificate.condition_number
