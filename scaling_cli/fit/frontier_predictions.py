@@ -40,7 +40,7 @@ def predict(fit: FrontierFit, budgets: Sequence[float], held: HoldOut, *, seed: 
         new = clouds[2] * (1.0 + noise) + fit.loss_scatter * rng.standard_normal(clouds[2].size)
         sides = [_ends(cloud) for cloud in clouds]
         plain = _ends(new)
-        printed = _widened(float(loss), plain, held, fit.minima.loss.values.size)
+        printed = widened(float(loss), plain, held, fit.minima.loss.values.size)
         found.append(
             Prediction(
                 float(flops),
@@ -90,13 +90,16 @@ def _standard_errors(fit: FrontierFit, larger: Minima) -> Array:
     return np.array(found)
 
 
-def _widened(loss: float, plain: Ends, held: HoldOut, minima: int) -> Ends:
-    """Return the interval of a new run with the error seen on held-out budgets in it; None where that is not known."""
+def widened(loss: float, plain: Ends, held: HoldOut, minima: int) -> Ends:
+    """Return the interval of a new run with the error seen on held-out budgets in it; None where that is not known.
+
+    Widened on logarithms: however wide, a loss stays above zero.
+    """
     low, high = plain
-    if low is None or high is None or not held.is_known:
+    if low is None or high is None or not low > 0.0 or not held.is_known:
         return None, None
     factor = held.stretch(max(minima - 2, 1), LEVEL)
-    return loss + factor * (low - loss), loss + factor * (high - loss)
+    return loss * (low / loss) ** factor, loss * (high / loss) ** factor
 
 
 def exponents(fit: FrontierFit) -> list[Exponent]:

@@ -11,6 +11,7 @@ from scaling_cli.core.laws import QUANTITIES, Law, Relation
 from scaling_cli.core.plans import Planner
 from scaling_cli.core.relations import bind
 from scaling_cli.core.runs import Runs
+from scaling_cli.core.surface import Surface
 from scaling_cli.errors import InputError, NoAnswer
 from scaling_cli.fit.fits import Fit, fitted_law
 from scaling_cli.fit.forms import written_default
@@ -19,6 +20,7 @@ from scaling_cli.fit.uncertainty import LEVEL
 
 Array = Any
 STEP = 1.01  # factor of flops over which the exponents are taken
+PRECISE = 1e-10  # of the logarithm of an optimum that is searched
 
 
 class Prediction(NamedTuple):
@@ -99,7 +101,7 @@ def predict(fit: Fit, budgets: Sequence[float], held: HoldOut, *, seed: int, lev
     if not np.isfinite(best).all():
         missing = flops[~np.isfinite(best).all(axis=1)][0]
         raise NoAnswer(f"the fitted form has no optimum at {missing:.4g} FLOPs")
-    clouds = _clouds(fit, flops)
+    clouds = _clouds(fit, flops, best[:, 0])
     columns = _columns_at(fit, params=best[:, 0], tokens=best[:, 1], flops=flops)
     new = new_runs(fit, columns, held, seed=seed, level=level)
     found = []
@@ -151,7 +153,7 @@ def exponents(fit: Fit, flops: float, *, level: float = LEVEL) -> list[Exponent]
         return []
     if not np.isfinite(split).all():
         return []
-    clouds = _clouds(fit, pair)
+    clouds = _clouds(fit, pair, split[0])
     found = []
     for name, values, cloud in zip("ab", split, clouds, strict=False):
         slopes = np.log(cloud[:, 1] / cloud[:, 0]) / np.log(STEP)
@@ -205,19 +207,34 @@ def _planner(fit: Fit) -> Planner:
     return Planner(fit.law)
 
 
-def _clouds(fit: Fit, flops: Array) -> tuple[Array, Array, Array]:
-    """Return params, tokens and loss of the optimum by every refit, (draws, budgets) each; NaN where it has none."""
-    shape = (len(fit.draws), flops.size)
-    clouds = np.full(shape, np.nan), np.full(shape, np.nan), np.full(shape, np.nan)
+def _clouds(fit: Fit, flops: Array, near: Array) -> tuple[Array, Array, Array]:
+    """Return params, tokens and loss of the optimum by every refit, (draws, budgets) each; NaN where it has none.
+
+    Args:
+        fit: the refits.
+        flops: budgets, (m,).
+        near: params of the fit's own optima, (m,): where optima are searched, those of refits are sought next to them.
+    """
+    clouds = np.full((3, len(fit.draws), flops.size), np.nan)
     for i, values in enumerate(fit.draws):
-        frontier = Planner(fitted_law(fit.form, fit.names, values)).frontier
+        surface = Planner(fitted_law(fit.form, fit.names, values)).surface
+        surface.precision = PRECISE
         try:
-            params, tokens = frontier.split(flops)
-            clouds[0][i], clouds[1][i] = params, tokens
-            clouds[2][i] = frontier.surface.loss_of(params, tokens)
+            clouds[:, i] = _optima(surface, flops, near)
         except (NoAnswer, ArithmeticError, ValueError):
             continue
-    return clouds
+    return clouds[0], clouds[1], clouds[2]
+
+
+def _optima(surface: Surface, flops: Array, near: Array) -> tuple[Array, Array, Array]:
+    """Return params, tokens and loss of the optima of budgets, (m,) each."""
+    if surface.power_split is None:
+        places = zip(flops.tolist(), near.tolist(), strict=True)
+        params = np.array([surface.optimal_params(budget, near=place) for budget, place in places])
+    else:
+        params = surface.optimal_params(flops)
+    tokens = surface.tokens_for(flops, params)
+    return params, tokens, surface.loss_of(params, tokens)
 
 
 def _ends(cloud: Array, level: float) -> tuple[float | None, float | None]:

@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.special import stdtrit
 from scipy.stats import binom
 
 from scaling_cli.core.laws import Law
 from scaling_cli.core.plans import Planner
 from scaling_cli.errors import InputError, NoAnswer
-from scaling_cli.fit.frontier_predictions import exponents, hold_out, predict
+from scaling_cli.fit.frontier_predictions import exponents, hold_out, predict, widened
 from scaling_cli.fit.frontiers import FrontierFit, fit_frontier
 from scaling_cli.fit.holdouts import HoldOut
 from scaling_cli.fit.isoflops import budgets, isoflop_minima
@@ -463,3 +464,10 @@ def test_larger_budgets_held_out_widen_what_is_printed() -> None:
         assert (np.diff(np.array(ends, dtype=float)) > 0.0).all()
         ratios.append(held.ratio)
     assert ratios[1] > 2.0 * ratios[0]
+
+
+def test_a_wide_interval_of_a_loss_stays_above_zero() -> None:
+    """Ten times a third below a loss of 3 is a third to the tenth power of it, not less than nothing."""
+    held = HoldOut(6, "budget", 3, 3, 10.0 * float(stdtrit(4, 0.95) / stdtrit(3, 0.95)))
+    low, high = widened(3.0, (2.0, 4.5), held, 6)
+    assert (low, high) == (pytest.approx(3.0 * (2.0 / 3.0) ** 10), pytest.approx(3.0 * 1.5**10))
