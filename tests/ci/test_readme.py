@@ -2,7 +2,9 @@
 
 import json
 import re
+import shlex
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +108,17 @@ def test_the_inputs_and_outputs_named_are_those_of_the_action() -> None:
 def test_every_command_that_answers_no_is_named_at_exit_code_1() -> None:
     (said,) = re.findall(r"^- Exit codes: .*?1 answered no (.*?); 2 the question", README, re.DOTALL | re.MULTILINE)
     assert set(re.findall(r"`([a-z -]+)`", said)) == {"check", "diff --fail-on", "laws check", "fit --verify"}
+
+
+@pytest.mark.parametrize("shown", re.findall(r"^```console\n\$ (.*?)^```$", README, re.DOTALL | re.MULTILINE))
+def test_what_commands_are_shown_to_print(shown: str) -> None:
+    """Up to "..." the output is that of the command, but for where lines end."""
+    command, _, text = shown.partition("\n")
+    argv = shlex.split(command.replace("scaling", f"{shlex.quote(sys.executable)} -m scaling_cli", 1))
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    said = text.partition("\n...")[0].split()
+    assert len(said) > 10
+    assert done.stdout.split()[: len(said)] == said
 
 
 def test_the_readme_is_short() -> None:
