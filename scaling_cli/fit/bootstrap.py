@@ -81,6 +81,7 @@ def bootstrap(
 
     inside = int((np.abs(fit.residuals) <= thresholds[-1]).sum())  # these runs alone curve the objective
     is_edgy = inside < EDGY * len(fit.inner)
+    again = search._replace(steps=PATIENT) if is_edgy else search._replace(exact=False, steps=STEPS)
 
     def few(drawn: Array) -> Array:
         mine, counts = (problem, weights * drawn) if method == "pairs" else (_with_noise(problem, fit, drawn), weights)
@@ -90,7 +91,7 @@ def bootstrap(
                 found = descend(mine, Cost(objective, counts, delta), inner, search)
                 inner = found.inner
             last = Cost(objective, counts, thresholds[-1])
-            return _freed(found, mine, last, search, wide=objective.thresholds(spread)) if is_edgy else inner
+            return _freed(found, mine, last, again, path=objective.thresholds(spread) if is_edgy else thresholds[-1:])
 
     with ThreadPoolExecutor(max_workers=THREADS) as pool:
         return np.vstack(list(pool.map(refit, range(0, len(counts), together))))
@@ -103,20 +104,29 @@ def _drawn(rng: np.random.Generator, count: int, clusters: int, *, method: str) 
     return rng.choice([-1.0, 1.0], size=(count, clusters))
 
 
-def _freed(found: Optimum, problem: Problem, cost: Cost, search: Search, *, wide: list[float]) -> Array:
-    """Return refits, (batch, k), with those that got stuck brought down once more, by way of wider thresholds.
+def _freed(found: Optimum, problem: Problem, cost: Cost, search: Search, *, path: list[float]) -> Array:
+    """Return refits, (batch, k), with those that have not arrived brought down once more.
 
-    Where the noise is far wider than the threshold, the objective has an edge at every run and steps are short:
-    refits that stop on the way stay near the fit, and intervals come out too narrow.
+    Refits that stop on the way stay near the fit, and intervals come out too narrow. Two things hold them up. Where the
+    noise is far wider than the threshold, the objective has an edge at every run and steps are short: wider thresholds
+    lead past. And where runs hardly determine a coefficient, the fit's second derivatives mislead far from it: steps
+    that measure the bend of the valley as they go follow it, at four times the price.
+
+    Args:
+        found: where they have come.
+        problem: the residuals of each.
+        cost: how these count.
+        search: how to go on.
+        path: thresholds to go through.
     """
     stuck = np.flatnonzero(~(found.gradient <= STUCK))
     inner = found.inner
     if not stuck.size or cost.objective.delta == 0.0:
         return inner
     again = Optimum(*(part[stuck] for part in found))
-    for delta in wide:
+    for delta in path:
         mine = cost.part(stuck)._replace(delta=delta)
-        again = descend(problem.part(stuck), mine, again.inner, search._replace(steps=PATIENT))
+        again = descend(problem.part(stuck), mine, again.inner, search)
     lower = again.value < found.value[stuck]
     inner[stuck[lower]] = again.inner[lower]
     return inner
