@@ -14,7 +14,6 @@ from scaling_cli.core.machines import BYTES, SECONDS_PER_HOUR, Machine, check_pr
 from scaling_cli.core.quantities import format_quantity, parse_quantity
 from scaling_cli.core.relations import Settings
 from scaling_cli.core.repeats import Decay
-from scaling_cli.core.within import plan_laws_within
 from scaling_cli.errors import InputError
 from scaling_cli.files.catalogue import load_law
 from scaling_cli.files.hardware import load_accelerator
@@ -80,6 +79,8 @@ def plan_budget(
     }
     if amount is not None:
         values = {"flops": amount, **values}
+    from scaling_cli.core.within import plan_laws_within  # a check of given runs asks for none
+
     if demands.is_constrained and (demands.arrays or any(map(_is_array, values.values()))):
         from scaling_cli.core.batches import plan_arrays  # most questions are single
 

@@ -1,5 +1,6 @@
 """Joins the commands, each loaded when it is asked for; `main` is the single boundary for errors."""
 
+import gc
 import importlib
 import sys
 from difflib import get_close_matches
@@ -104,3 +105,5 @@ def _run() -> None:
     except ScalingError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    finally:
+        gc.freeze()  # the process ends: nothing is looked through for garbage on the way out

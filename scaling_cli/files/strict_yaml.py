@@ -18,7 +18,7 @@ _MAX_DEPTH, _MAX_VALUES, _MAX_CHARACTERS = 16, 20_000, 4096  # characters of one
 
 # control characters, surrogates, byte order marks, line breaks of YAML 1.1; tabs and directives divide the two loaders
 _REFUSED = re.compile(
-    "[^\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+    "[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]"
     r"|(?<![^\r\n])%(?!YAML +1\.2\s)"
 )
 # YAML 1.2.2, section 10.3.2 (core schema); what none of these matches is text
