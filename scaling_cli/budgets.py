@@ -5,13 +5,15 @@ from typing import Any, NamedTuple
 
 from scaling_cli.core.answers import Plan
 from scaling_cli.core.compute import training_flops
-from scaling_cli.core.demands import ALIASES, SERVED, Demands, Limit, Serving, check_limits
+from scaling_cli.core.demands import ALIASES, SERVED, Demands, Limit, Serving, check_limits, check_time
 from scaling_cli.core.duals import Value
 from scaling_cli.core.hardware import Accelerator
 from scaling_cli.core.laws import Law
 from scaling_cli.core.machine_budgets import MachineBudget, is_machine_budget, parse_machine_budget
 from scaling_cli.core.machines import BYTES, SECONDS_PER_HOUR, Machine, check_price, check_utilisation, machine
-from scaling_cli.core.quantities import format_quantity, parse_quantity
+from scaling_cli.core.mixtures import check_stored
+from scaling_cli.core.policies import QUANTITIES, parse_amount, parse_dollars, parse_share
+from scaling_cli.core.quantities import parse_quantity
 from scaling_cli.core.relations import Settings
 from scaling_cli.core.repeats import Decay
 from scaling_cli.errors import InputError
@@ -66,12 +68,14 @@ def plan_budget(
         laws: the laws.
         known: what is known of flops, params, tokens and loss: numbers, texts, arrays; None where it is not.
         settings: values of the laws' variables.
-        given: fields of Budget.
+        given: fields of Budget; and `stored`, all the params of a config, where there is one.
 
-    Raises: InputError and NoAnswer as `plan_within`.
+    Raises: InputError and NoAnswer as `plan_within` and `demands_of`.
     """
     flops = known.get("flops")
-    amount, demands = demands_of(Budget(**given), flops if isinstance(flops, str) else None)
+    stored = given.get("stored")
+    asked = Budget(**{name: value for name, value in given.items() if name != "stored"})
+    amount, demands = demands_of(asked, flops if isinstance(flops, str) else None, stored=stored)
     values = {
         name: parse_quantity(value, name, f"--{name}") if isinstance(value, str) else value
         for name, value in known.items()
@@ -94,30 +98,36 @@ def decay() -> Decay:
     return Decay(float(constants["R_D"] or 0.0), float(constants["R_N"] or 0.0))
 
 
-def demands_of(budget: Budget, flops: str | None = None) -> tuple[Value | None, Demands]:
+def demands_of(
+    budget: Budget, flops: str | None = None, *, stored: float | None = None
+) -> tuple[Value | None, Demands]:
     """Return the compute that a text says, if it says any, and the demands.
 
     Args:
         budget: the options.
         flops: text of --flops: an amount, or a machine and a time.
+        stored: all the params of a config, a count; no limit on memory moves those, so they are held to it here.
 
-    Raises: InputError for a wrong value, or for values that contradict each other, naming both.
+    Raises: InputError for a wrong value, or for values that contradict each other, naming both; NoAnswer where the
+        weights of a config break a limit on memory.
     """
     hours = parse_machine_budget(flops, "--flops") if flops is not None and is_machine_budget(flops) else None
     mine = _machine(budget, hours)
     amount = None if flops is None else _flops(flops, hours, mine)
     limits = (*_limits(budget.most, is_max=True), *_limits(budget.least, is_max=False))
     check_limits(limits)
+    serving = _serving(budget, limits)
     demands = Demands(
-        limits,
+        limits if stored is None else check_stored(limits, stored, serving.precision),
         _count(budget.unique_tokens, "--unique-tokens"),
         _count(budget.inference_tokens, "--inference-tokens"),
         mine,
-        _serving(budget, limits),
+        serving,
+        stored,
         hours_given=hours is not None,
     )
     if hours is not None and mine is not None:
-        _check_time(hours, mine, limits)
+        check_time(limits, hours.gpu_hours, mine.gpus)
     for limit in demands.sought_limits:
         demands.factor(limit.name)  # what it rests on must be there before any law is asked
     return amount, demands
@@ -154,7 +164,7 @@ def _card(name: str, option: str) -> Accelerator:
 
 def _mfu(budget: Budget, hours: MachineBudget | None, past: "PastRun | None") -> Value | None:
     given = {
-        "--mfu": _number(budget.mfu, "number", "--mfu"),
+        "--mfu": _share(budget.mfu, "--mfu"),
         "--flops": hours.mfu if hours else None,
         "--mfu-from": past.mfu(budget.precision) if past else None,
     }
@@ -176,29 +186,16 @@ def _flops(text: str, hours: MachineBudget | None, mine: Machine | None) -> Valu
     return hours.gpu_hours * mine.flops_per_hour
 
 
-def _check_time(hours: MachineBudget, mine: Machine, limits: tuple[Limit, ...]) -> None:
-    """Raise InputError where a budget of hours and a limit on time exclude each other, naming both."""
-    gpus = mine.gpus
-    given = {"gpu_hours": hours.gpu_hours, "days": hours.gpu_hours / gpus / 24.0 if isinstance(gpus, float) else None}
-    for limit in limits:
-        takes = given.get(limit.name)
-        if takes is None or not isinstance(limit.value, float):
-            continue
-        if takes > limit.value if limit.is_max else takes < limit.value:
-            said = f"--flops says {format_quantity(takes, 'figure')} {limit.name}"
-            raise InputError(f"{said}, and {limit.text} does not allow that", "change one of the two")
-
-
 def _serving(budget: Budget, limits: tuple[Limit, ...]) -> Serving:
     precision = budget.serve_precision
     if precision is None and any(limit.name == "memory_bytes" for limit in limits):
         precision = SERVED
     if precision is not None and precision not in BYTES:
         raise InputError(f"--serve-precision is {precision[:20]!r}", f"expected one of {', '.join(BYTES)}")
-    mfu = _number(budget.inference_mfu, "number", "--inference-mfu")
+    mfu = _share(budget.inference_mfu, "--inference-mfu")
     if mfu is not None:
         check_utilisation(mfu, "--inference-mfu")
-    price = _number(budget.inference_price, "number", "--inference-price")
+    price = _dollars(budget.inference_price, "--inference-price")
     if price is not None:
         check_price(price, "--inference-price")
     return Serving(precision, mfu, price)
@@ -210,9 +207,21 @@ def _limits(values: Mapping[str, Quantity], *, is_max: bool) -> list[Limit]:
     found = []
     for name, value in values.items():
         called = ALIASES.get(name, name)
-        number = _number(value, KINDS.get(called, "number"), f"{option} {name}")
+        where = f"{option} {name}"
+        if isinstance(value, str) and called in QUANTITIES:
+            number: Value | None = parse_amount(value, QUANTITIES[called], where)
+        else:
+            number = _number(value, KINDS.get(called, "number"), where)
         found.append(Limit(called, number, is_max, f"{option} {name}={value}" if isinstance(value, str) else ""))
     return found
+
+
+def _share(value: Quantity | None, option: str) -> Value | None:
+    return parse_share(value, option, most=None) if isinstance(value, str) else _number(value, "number", option)
+
+
+def _dollars(value: Quantity | None, option: str) -> Value | None:
+    return parse_dollars(value, option) if isinstance(value, str) else _number(value, "number", option)
 
 
 def _count(value: Quantity | None, option: str) -> Value | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from scaling_cli.budgets import Budget, decay, demands_of
 from scaling_cli.core.answers import Plan
@@ -12,6 +13,7 @@ from scaling_cli.core.costs import priced
 from scaling_cli.core.demands import Demands
 from scaling_cli.core.differences import Side, compare, fill_rates
 from scaling_cli.core.findings import DENY, Checked, Difference, Finding
+from scaling_cli.core.mixtures import check_served
 from scaling_cli.core.plans import Planner
 from scaling_cli.core.policies import Policy
 from scaling_cli.core.repeats import Decay, RepeatedSurface
@@ -20,6 +22,9 @@ from scaling_cli.core.surface import Surface
 from scaling_cli.errors import FileError, InputError, NoAnswer
 from scaling_cli.files.budget_sides import Saved, read_side
 from scaling_cli.files.catalogue import is_file, load_law
+
+if TYPE_CHECKING:
+    from scaling_cli.core.counted import Counted
 
 EXAMPLE_GPUS = 512
 NONE = "none"  # stands for a baseline that is not there yet
@@ -124,7 +129,8 @@ def _planned(planners: "Planners", spec: Spec, file: str) -> Case:
     except NoAnswer as error:
         line = deciding_line(spec.lines, "loss") or spec.line
         where = f"{file} line {line}: runs.{spec.name}: " if file else ""
-        raise NoAnswer(where + error.message, *(as_keys(hint) if file else hint for hint in error.hints)) from None
+        message, *hints = (as_keys(text) if file else text for text in (error.message, *error.hints))
+        raise NoAnswer(where + message, *hints) from None
 
 
 def _in_file(error: InputError | FileError, spec: Spec, file: str) -> FileError:
@@ -157,7 +163,7 @@ class Planners:
         self._planners: dict[Key, Planner] = {}
         self._surfaces: dict[Key, Surface] = {}
         self._demands: dict[Key, tuple[float | None, Demands]] = {}
-        self._params: dict[tuple[str, str], float] = {}
+        self._counted: dict[str, Counted] = {}
         self._marks: dict[tuple[int, bool], tuple[str, ...]] = {}
         self._decay: Decay | None = None
 
@@ -190,19 +196,20 @@ class Planners:
         if spec.config and "params" in spec.known:
             raise InputError("--config and --params are both given", "leave one out: a config says its params")
         planner = self.planner(spec.law, spec.settings)
-        amount, demands = self.demands(spec)
+        counted = self.counted(spec.config) if spec.config else None
+        stored = None if counted is None else counted.stored
+        amount, demands = self.demands(spec, stored)
         known = {} if amount is None else {"flops": amount}
         known |= {name: float(value) for name, value in spec.known.items() if name != "flops"}
-        stored = None
-        if spec.config:
-            known["params"] = self.config_params(spec.config, planner.law.params_kind)
-            stored = self.config_params(spec.config, "total")
+        if counted is not None:
+            known["params"] = counted.params_for(planner.law)
         surface, compared = self.surface(planner, demands), self.compared()
         basis = Basis(planner, surface, demands, spec, self.case, compared, stored)
         plan = self.plan(basis, known)
         if plan.flops is None or plan.params is None or plan.tokens is None:
             raise NoAnswer(f"{plan.law} says no params and tokens of this run", *plan.notes[:1])
-        notes = (*plan.notes, *plan.outside, *self.marks(planner, plan))
+        of_file = counted.notes([planner.law], spec.settings) if counted and counted.is_mixture else ()
+        notes = (*plan.notes, *plan.outside, *self.marks(planner, plan), *of_file)
         return Case(spec.name, numbers_of(plan, basis), spec.line, notes, basis)
 
     def marks(self, planner: Planner, plan: Plan) -> tuple[str, ...]:
@@ -217,6 +224,7 @@ class Planners:
         planner, demands = basis.planner, basis.demands
         is_fixed = len(known) == 2 and "loss" not in known
         if is_fixed and not demands.limits:
+            check_served(planner.law, demands)
             return priced(planner.on(basis.surface).plan(known), demands, basis.weighed)
         if demands.is_constrained:
             from scaling_cli.core.within import plan_within  # a fixed run asks no search
@@ -241,16 +249,16 @@ class Planners:
             return Surface(planner.law, {**planner.settings, "U": unique})
         return RepeatedSurface(planner.law, planner.settings, unique_tokens=unique, decay=self.decay())
 
-    def demands(self, spec: Spec) -> tuple[float | None, Demands]:
-        """Return the compute of a run, if it says any, and its demands."""
+    def demands(self, spec: Spec, stored: float | None = None) -> tuple[float | None, Demands]:
+        """Return the compute of a run, if it says any, and its demands; `stored` are all the params of its config."""
         flops = spec.known.get("flops")
         machine = flops if isinstance(flops, str) else None
         budget = {
             name: tuple(value.items()) if isinstance(value, dict) else value for name, value in spec.budget.items()
         }
-        key = (machine, *sorted(budget.items()))
+        key = (machine, stored, *sorted(budget.items()))
         if key not in self._demands:
-            self._demands[key] = demands_of(Budget(**spec.budget), machine)
+            self._demands[key] = demands_of(Budget(**spec.budget), machine, stored=stored)
         amount, demands = self._demands[key]
         return flops if isinstance(flops, float) else amount, demands
 
@@ -260,12 +268,12 @@ class Planners:
             self._decay = decay()
         return self._decay
 
-    def config_params(self, path: str, kind: str) -> float:
-        """Return the exact params of a config.json as a law counts them."""
-        from scaling_cli.files.configs import count_config  # few runs name one
+    def counted(self, path: str) -> "Counted":
+        """Return the exact params of a config.json."""
+        from scaling_cli.core.counted import count_shape  # few runs name one
+        from scaling_cli.files.configs import read_config
 
-        if (path, kind) not in self._params:
-            counts = count_config(path)
-            by_kind = {"non_embedding": counts.params_non_embedding, "active": counts.params_active}
-            self._params[path, kind] = float(by_kind.get(kind, counts.params_total))
-        return self._params[path, kind]
+        if path not in self._counted:
+            config = read_config(path)
+            self._counted[path] = count_shape(path, config.shape, config.notes)
+        return self._counted[path]

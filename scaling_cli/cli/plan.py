@@ -1,5 +1,7 @@
 """`scaling plan`."""
 
+from typing import TYPE_CHECKING
+
 from scaling_cli.cli import machine_options as machines
 from scaling_cli.cli import options
 from scaling_cli.cli.output import check_format, refuse_outside, show
@@ -7,6 +9,9 @@ from scaling_cli.cli.progress import Progress
 from scaling_cli.core.answers import Plan
 from scaling_cli.core.laws import Law
 from scaling_cli.errors import InputError
+
+if TYPE_CHECKING:
+    from scaling_cli.core.counted import Counted
 
 HELP = """Split a compute budget into params and tokens, or solve for whatever is missing.
 
@@ -55,11 +60,14 @@ def plan(
         inference_mfu=inference_mfu, inference_price=inference_price,
     )  # fmt: skip
     known = {"flops": flops, "params": params, "tokens": tokens, "loss": loss}
+    settings = options.settings(set_)
     notes: tuple[str, ...] = ()
     if config is not None:
-        known["params"], notes = _counted(config, laws, {"--params": params, "--active-params": active_params})
+        counted = _counted(config, laws, {"--params": params, "--active-params": active_params})
+        known["params"], notes = repr(counted.params_for(laws[0])), tuple(counted.notes(laws, settings))
+        budget |= {"stored": counted.stored} if budget or machines.is_machine(flops) else {}
     with Progress("planning"):
-        plans = _plans(laws, *machines.with_active(laws, known, options.settings(set_), active_params), budget)
+        plans = _plans(laws, *machines.with_active(laws, known, settings, active_params), budget)
     plans = [plan._replace(notes=(*notes, *plan.notes)) for plan in plans]
     if strict:
         refuse_outside(plans)
@@ -78,13 +86,12 @@ def _plans(
     return plan_budget(laws, texts, settings, budget)
 
 
-def _counted(path: str, laws: list[Law], others: dict[str, str | None]) -> tuple[str, tuple[str, ...]]:
-    """Return N of a config.json as the laws count it, and what to say of it.
+def _counted(path: str, laws: list[Law], others: dict[str, str | None]) -> "Counted":
+    """Return the params of a config.json.
 
     Raises: InputError when N is given otherwise too, or when the laws count differently.
     """
-    from scaling_cli.core.architectures import count
-    from scaling_cli.core.diagnosis import params_by_kind
+    from scaling_cli.core.counted import count_shape
     from scaling_cli.core.quantities import format_quantity
     from scaling_cli.files.configs import read_config
 
@@ -92,11 +99,9 @@ def _counted(path: str, laws: list[Law], others: dict[str, str | None]) -> tuple
         if text is not None:
             raise InputError(f"--config and {option} are both given", "each says how many params: leave out one")
     config = read_config(path)
-    kinds = params_by_kind(count(config.shape))
-    found = {law.params_kind: kinds.get(law.params_kind, kinds["total"]) for law in laws}
+    counted = count_shape(path, config.shape, config.notes)
+    found = {law.params_kind: counted.params_for(law) for law in laws}
     if len(set(found.values())) > 1:
-        counted = "; ".join(f"{kind}: {format_quantity(value, 'params')}" for kind, value in found.items())
-        raise InputError(f"the laws count the params of {path} differently: {counted}", "ask one law at a time")
-    ((kind, value), *_) = found.items()
-    said = f"{path}: {format_quantity(value, 'params')} params ({kind or 'total'}), counted from the file"
-    return repr(value), (said, *(f"{path}: {note}" for note in config.notes))
+        shown = "; ".join(f"{kind}: {format_quantity(value, 'params')}" for kind, value in found.items())
+        raise InputError(f"the laws count the params of {path} differently: {shown}", "ask one law at a time")
+    return counted

@@ -71,7 +71,7 @@ def numbers_of(plan: Plan, basis: Basis) -> dict[str, float | None]:
         **found,
         "excess_loss": None if loss is None or least is None else loss - least,
         "waste": waste,
-        "epochs": _epochs(plan, basis.demands),
+        "epochs": _epochs(plan, basis),
         "memory_bytes": _memory(plan, basis),
         "lifetime_flops": plan.lifetime_flops,
         "lifetime_dollars": plan.lifetime_dollars,
@@ -97,10 +97,20 @@ def _memory(plan: Plan, basis: Basis) -> float | None:
     return None if params is None else params * BYTES[basis.demands.serving.precision or SERVED_IN]
 
 
-def _epochs(plan: Plan, demands: Demands) -> float | None:
-    if plan.tokens is None:
+def _epochs(plan: Plan, basis: Basis) -> float | None:
+    unique = _unique_tokens(basis)
+    if plan.tokens is None or (unique is not None and unique <= 0.0):
         return None
-    return 1.0 if demands.unique_tokens is None else float(plan.tokens / demands.unique_tokens)
+    return 1.0 if unique is None else float(plan.tokens / unique)
+
+
+def _unique_tokens(basis: Basis) -> float | None:
+    """Return U as demands or the law's own settings say it; None where it is D."""
+    own = basis.planner.law.variables.get("U")
+    if own is None or basis.demands.unique_tokens is not None:
+        return basis.demands.unique_tokens
+    said = basis.planner.settings.get("U", own.default)
+    return float(said) if isinstance(said, float | int) else None
 
 
 def extrapolation(plan: Plan, planner: Planner) -> float | None:

@@ -3,10 +3,11 @@
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from scaling_cli.core.advice import ADVISED, Held, Ledger, first_advised
 from scaling_cli.core.cases import SERVED_IN, Case, Numbers, optimum_of
 from scaling_cli.core.costs import memory_note
 from scaling_cli.core.findings import DENY, TOTAL, WARN, Checked, Finding
-from scaling_cli.core.policies import FORMS, QUANTITIES, Policy, Rule, breaks
+from scaling_cli.core.policies import FORMS, QUANTITIES, Policy, Rule
 from scaling_cli.core.quantities import format_quantity
 from scaling_cli.core.run_notes import gather, named, on_assumed_mfu
 from scaling_cli.core.sheets import as_keys, deciding_line
@@ -39,7 +40,7 @@ def check(
     if needy and baseline is None:
         hint = "name one: --baseline FILE; `--baseline none` says that there is none yet"
         raise _wrong(file, needy.line, f"{needy.name} has no baseline to compare with", hint)
-    findings = tuple(find(cases, policy, baseline=baseline or {}, file=file))
+    findings = find(cases, policy, baseline=baseline or {}, file=file)
     failing = {DENY: (DENY,), WARN: (DENY, WARN)}.get(fail_on, ())
     passed = not any(finding.level in failing for finding in findings)
     notes = (
@@ -47,6 +48,7 @@ def check(
         *gather([_weighed(case, policy) for case in cases]),
         *_unmatched(cases, policy, baseline or {}),
         *_unlike(cases, policy),
+        *_unadvised(findings),
     )
     plans = tuple({"run": case.name, **case.numbers} for case in cases)
     return Checked(findings, passed, totals(case.numbers for case in cases), len(cases), file, notes, plans)
@@ -72,22 +74,31 @@ def _sum(values: Sequence[float | None]) -> float | None:
     return math.fsum(known) if known and len(known) == len(values) else None
 
 
-def find(cases: Sequence[Case], policy: Policy, *, baseline: Baseline, file: str = "") -> Iterator[Finding]:
-    """Yield what breaks the policy: run by run in the order of the file, then the sum."""
-    for case in cases:
-        for rule in policy.of(case.name):
-            if FORMS[rule.form].relative_to == "baseline" and case.name not in baseline:
-                continue  # a new run: the notes say so
-            value, reference = case.numbers[rule.quantity], _reference(case, rule, baseline)
-            if value is None or reference is None:
-                raise _unknown(case, rule, file)
-            end = rule.end(reference)
-            if breaks(value, end, rule):
-                yield _of_run(case, rule, (value, end, reference), file)
-    yield from _find_in_sum(cases, policy, baseline=baseline, file=file)
+def find(cases: Sequence[Case], policy: Policy, *, baseline: Baseline, file: str = "") -> tuple[Finding, ...]:
+    """Return what breaks the policy: run by run in the order of the file, then the sum; the first with a remedy."""
+    by_run = {case.name: tuple(_held_by(case, policy, baseline, file)) for case in cases}
+    ledger = Ledger(cases, by_run, tuple(_held_in_sum(cases, policy, baseline, file)), baseline)
+    broken = ledger.broken
+    advised = first_advised([held.rule.level for _, held in broken])
+    return tuple(
+        _finding(case, held, file, ledger.advise(case, held) if place in advised else "")
+        for place, (case, held) in enumerate(broken)
+    )
 
 
-def _find_in_sum(cases: Sequence[Case], policy: Policy, *, baseline: Baseline, file: str) -> Iterator[Finding]:
+def _held_by(case: Case, policy: Policy, baseline: Baseline, file: str) -> Iterator[Held]:
+    """Yield what a run is held to."""
+    for rule in policy.of(case.name):
+        if FORMS[rule.form].relative_to == "baseline" and case.name not in baseline:
+            continue  # a new run: the notes say so
+        value, reference = case.numbers[rule.quantity], _reference(case, rule, baseline)
+        if value is None or reference is None:
+            raise _unknown(case, rule, file)
+        yield Held(rule, value, rule.end(reference), reference)
+
+
+def _held_in_sum(cases: Sequence[Case], policy: Policy, baseline: Baseline, file: str) -> Iterator[Held]:
+    """Yield what the sum is held to."""
     sums, before = totals(case.numbers for case in cases), totals(baseline.values())
     for rule in policy.total:
         value = sums[rule.quantity]
@@ -99,8 +110,7 @@ def _find_in_sum(cases: Sequence[Case], policy: Policy, *, baseline: Baseline, f
         old = before[rule.quantity] if relative else 0.0
         if old is None:
             raise _wrong(file, rule.line, f"the baseline does not say its {rule.quantity}", BASELINE_NEEDS)
-        if breaks(value, end := rule.end(old), rule):
-            yield _of_total(cases, rule, (value, end, old), file)
+        yield Held(rule, value, rule.end(old), old)
 
 
 def _reference(case: Case, rule: Rule, baseline: Baseline) -> float | None:
@@ -111,30 +121,15 @@ def _reference(case: Case, rule: Rule, baseline: Baseline) -> float | None:
     return optimum_of(case, rule.quantity) if relative_to else 0.0
 
 
-def _of_run(case: Case, rule: Rule, numbers: tuple[float, float, float], file: str) -> Finding:
-    from scaling_cli.core.remedies import Aim, say_remedies  # most checks find nothing
-
-    value, end, _ = numbers
-    help_ = say_remedies(case, Aim(rule, end))
-    line = deciding_line(case.basis.spec.lines if case.basis else {}, rule.quantity) or case.line or rule.line
-    return Finding(
-        case.name, rule.name, rule.level, value, end, _over(value, end), file, line, say(rule, numbers), help_
-    )
-
-
-def _of_total(cases: Sequence[Case], rule: Rule, numbers: tuple[float, float, float], file: str) -> Finding:
-    from scaling_cli.core.remedies import Aim, say_remedies
-
-    value, end, _ = numbers
-    largest = max(cases, key=lambda case: case.numbers[rule.quantity] or 0.0)
-    rest = (largest.numbers[rule.quantity] or 0.0) + end - value
-    help_ = say_remedies(largest, Aim(rule, rest)) if rest > 0.0 else ""
-    if help_:
-        help_ = f"{largest.name}: {help_}"
-    elif rest <= 0.0:
-        help_ = f"more than {largest.name}, the largest of the runs, must go"
-    message = say(rule, numbers)
-    return Finding(TOTAL, rule.name, rule.level, value, end, _over(value, end), file, rule.line, message, help_)
+def _finding(case: Case | None, held: Held, file: str, remedy: str) -> Finding:
+    """Return the finding on a broken rule of a run, or of the sum."""
+    rule, value, end, reference = held
+    name, line = TOTAL, rule.line
+    if case is not None:
+        lines = case.basis.spec.lines if case.basis else {}
+        name, line = case.name, deciding_line(lines, rule.quantity) or case.line or rule.line
+    message = say(rule, (value, end, reference))
+    return Finding(name, rule.name, rule.level, value, end, _over(value, end), file, line, message, remedy)
 
 
 def _over(value: float, end: float) -> float | None:
@@ -213,3 +208,9 @@ def _unlike(cases: Sequence[Case], policy: Policy) -> Iterator[str]:
         if len({(law.params_kind, law.domain) for law in laws}) > 1:
             counted = ", ".join(f"{law.id} counts {law.params_kind} params ({law.domain})" for law in laws)
             yield f"a part of the disagreement is what N counts: {counted}"
+
+
+def _unadvised(findings: Sequence[Finding]) -> Iterator[str]:
+    """Say of which findings alone the least change is told, where there are more."""
+    if len(findings) > ADVISED:
+        yield f"the least change is worked out for the first {ADVISED} findings"

@@ -23,9 +23,10 @@ def priced(plan: Plan, demands: Demands, params_kind: str = "total", *, flops_gi
     if machine is not None and plan.flops is not None:
         found.update({name: cost(machine, name, plan.flops) for name in COSTS})
         notes += machine.notes()
-    if precision is not None and plan.params is not None and params_kind != ACTIVE:
-        found["memory_bytes"] = plan.params * BYTES[precision]
-        notes.append(memory_note(precision, params_kind))
+    weights = plan.params if demands.stored is None and params_kind != ACTIVE else demands.stored
+    if precision is not None and weights is not None:
+        found["memory_bytes"] = weights * BYTES[precision]
+        notes.append(memory_note(precision, params_kind if demands.stored is None else "total"))
     if demands.unique_tokens is not None and plan.tokens is not None:
         found.update(unique_tokens=demands.unique_tokens, epochs=plan.tokens / demands.unique_tokens)
     if demands.inference_tokens is not None and plan.flops is not None and plan.params is not None:

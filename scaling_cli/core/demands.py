@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from scaling_cli.core.duals import Value
-from scaling_cli.core.machines import BYTES, COSTS, NEEDS, Machine
+from scaling_cli.core.machines import BYTES, COSTS, HOURS_PER_DAY, NEEDS, Machine
 from scaling_cli.core.quantities import format_quantity
 from scaling_cli.core.sweeps import is_array
 from scaling_cli.errors import InputError
@@ -75,6 +75,7 @@ class Demands(NamedTuple):
         inference_tokens: tokens that the model will read and write in its life.
         machine: what it is trained on.
         serving: how it is served.
+        stored: all the params that memory holds, where a config says them; else memory is that of N.
         hours_given: whether the compute follows from hours on the machine, so that the utilisation moves it.
     """
 
@@ -83,6 +84,7 @@ class Demands(NamedTuple):
     inference_tokens: Value | None = None
     machine: Machine | None = None
     serving: Serving = Serving()
+    stored: float | None = None
     hours_given: bool = False
 
     @property
@@ -195,6 +197,18 @@ def check_limits(limits: tuple[Limit, ...]) -> None:
         for high in limits:
             if not low.is_max and high.is_max and low.name == high.name and _is_above(low.value, high.value):
                 raise InputError(f"{low.text} and {high.text} contradict each other", "no plan keeps both: change one")
+
+
+def check_time(limits: tuple[Limit, ...], gpu_hours: float, gpus: Value | None) -> None:
+    """Raise InputError where a budget of accelerator-hours and a limit on time exclude each other, naming both."""
+    given = {"gpu_hours": gpu_hours, "days": gpu_hours / gpus / HOURS_PER_DAY if isinstance(gpus, float) else None}
+    for limit in limits:
+        takes = given.get(limit.name)
+        if takes is None or not isinstance(limit.value, float):
+            continue
+        if takes > limit.value if limit.is_max else takes < limit.value:
+            said = f"--flops says {format_quantity(takes, 'figure')} {limit.name}"
+            raise InputError(f"{said}, and {limit.text} does not allow that", "change one of the two")
 
 
 def _check_limit(limit: Limit) -> None:

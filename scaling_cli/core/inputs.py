@@ -15,6 +15,7 @@ from scaling_cli.core.sheets import Spec
 
 SPLIT = "split"  # of the same compute, where params and tokens are given
 LEAST = {"flops": 1.0, "params": 1.0, "tokens": 1.0, "unique_tokens": 1.0, "inference_tokens": 1.0, "gpus": 1.0}
+LARGEST = {"loss": math.log(256e3)}  # nats per token: that of guessing among as many entries as vocabularies have; ours
 GIGA = 1e9
 SIDES = {"most": "max", "least": "min"}  # how the limits of a run's budget are written
 ROUNDED = {"gpus": away_whole, "loss": away_loss}
@@ -50,9 +51,9 @@ class Input(NamedTuple):
     beside: str = ""
 
     def rounded(self, amount: float) -> float:
-        """Return an amount as it can be shown, away from what there is; 0 where it would be less than one of them."""
+        """Return an amount as it can be shown, away from what there is; 0 where it is too small or too large."""
         found = ROUNDED.get(self.name, away)(amount, self.old)
-        return found if found >= LEAST.get(self.name, 0.0) else 0.0
+        return found if LEAST.get(self.name, 0.0) <= found <= LARGEST.get(self.name, math.inf) else 0.0
 
 
 def inputs_of(case: Case) -> Iterator[Input]:
@@ -165,7 +166,9 @@ def _instead(key: str, old: float, new: float) -> str:
     if key == "loss":
         return f"a loss of {_shown(key, new)} instead of {_shown(key, old)}"
     if key in NOUNS:
-        return f"{_shown(key, new)} {NOUNS[key]} instead of {_shown(key, old)}"
+        amount = _shown(key, new)
+        noun = NOUNS[key].removesuffix("s") if amount == "1" else NOUNS[key]
+        return f"{amount} {noun} instead of {_shown(key, old)}"
     return f"{key} {_shown(key, new)} instead of {_shown(key, old)}"
 
 

@@ -130,7 +130,7 @@ def check_utilisation(mfu: Value, option: str = "--mfu") -> None:
             f"{option}: the utilisation (MFU) is {mfu:g}", f"expected a share up to 1: did you mean {mfu / 100.0:g}?"
         )
     if not _all((mfu > 0.0) & (mfu <= 1.0)):
-        expected = "expected a share above 0 and up to 1: 0.4, or 40% in a budget told as a machine"
+        expected = "expected a share above 0 and up to 1: 0.4, or 40%"
         raise InputError(f"{option}: the utilisation (MFU) is {_shown(mfu)}", expected)
 
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
-from scaling_cli.core.demands import Demands
+from scaling_cli.core.demands import SERVED, Demands, Limit
 from scaling_cli.core.laws import Law
+from scaling_cli.core.machines import BYTES
+from scaling_cli.core.quantities import format_quantity
 from scaling_cli.core.relations import Settings, bind
 from scaling_cli.errors import InputError, NoAnswer
 
@@ -43,9 +45,28 @@ def _params(law: Law, active: float, settings: Settings) -> float:
 
 def check_countable(law: Law, demands: Demands) -> None:
     """Raise NoAnswer where a demand needs params that N does not count: active ones to serve, all of them to store."""
+    check_served(law, demands)
+    if demands.serving.precision is not None and law.params_kind == ACTIVE and demands.stored is None:
+        problem = f"{law.id} counts active params, and memory holds every expert: its weights can not be counted"
+        raise NoAnswer(problem, "leave out the memory and --serve-precision, or name a law that counts total params")
+
+
+def check_served(law: Law, demands: Demands) -> None:
+    """Raise NoAnswer where inference is asked of a law whose N counts experts that a token does not meet."""
     if demands.inference_tokens is not None and law.params_kind == EVERY_EXPERT:
         problem = f"{law.id} counts every expert, and a token passes through some: its inference can not be counted"
         raise NoAnswer(problem, "leave out --inference-tokens, or name a law that counts active params")
-    if demands.serving.precision is not None and law.params_kind == ACTIVE:
-        problem = f"{law.id} counts active params, and memory holds every expert: its weights can not be counted"
-        raise NoAnswer(problem, "leave out the memory and --serve-precision, or name a law that counts total params")
+
+
+def check_stored(limits: tuple[Limit, ...], stored: float, precision: str | None) -> tuple[Limit, ...]:
+    """Return the limits that are not on memory, once the weights of a config keep those.
+
+    Raises: NoAnswer where they do not.
+    """
+    hint = "change the limit, or how the weights are kept: --serve-precision int4"
+    size = stored * BYTES[precision or SERVED]
+    for limit in limits:
+        if limit.name == "memory_bytes" and (size > limit.value if limit.is_max else size < limit.value):
+            shown = f"{format_quantity(size, 'bytes')} in {precision or SERVED}"
+            raise NoAnswer(f"all the weights of the config take {shown}, which breaks {limit.text}", hint)
+    return tuple(limit for limit in limits if limit.name != "memory_bytes")

@@ -17,11 +17,13 @@ STEP = 0.01  # in the logarithm of the amount, over which the first slope is tak
 FLAT = 1e-8  # in the logarithm of the number: less is no change
 STRAIGHT = 1e-3  # of the miss, by which a straight line may miss and still be believed
 SECANTS, TURNS = 6, 40
-FIRST, SMALLEST, FARTHEST = 0.1, 0.01, 60.0  # steps in the logarithm of the amount; the last is 1e26 times
-DISTANCES = (1.0, 3.0, 7.0, 15.0, 30.0)
+TIMES = 100.0  # by how much an input may change at most: beyond that it is another run; ours
+FARTHEST = math.log(TIMES)
+FIRST, SMALLEST = 0.1, 0.01  # steps in the logarithm of the amount
 NARROW = 0.02  # of a valley, in the same: at its bottom a number hardly changes
 UNIT = 0.012  # in the same, a little more than the coarsest step between amounts of three digits: 1.00 to 1.01
 CLOSE = 0.003  # between a broken and a kept amount, below which the kept one is near enough
+DISTANCES = (1.0, 3.0, FARTHEST - UNIT)  # the last lies within TIMES when it is rounded too
 
 Curve = Callable[[float], float]
 
@@ -69,7 +71,7 @@ class Search:
         expected = self.here.over + self.slope * (guess.x - self.here.x)
         if guess.over <= 0.0 and abs(guess.over - expected) <= STRAIGHT * self.here.over:
             return guess.amount
-        if guess.over > 0.0 and not self.turns and self._at(self.here.x + self.side * FARTHEST).over > 0.0:
+        if not (guess.over <= 0.0 or self.turns) and self._farthest().over > 0.0:
             return None
         ends = (self.here, guess) if guess.over <= 0.0 else self._by_secants(guess) or self._by_steps(guess)
         return None if ends is None else self._narrowed(*ends)
@@ -89,10 +91,20 @@ class Search:
         """Return the place of a logarithm, rounded; the round number just before it where that will do."""
         x = min(max(x, self.here.x - FARTHEST), self.here.x + FARTHEST)
         near, far = (self.rounded(math.exp(x + nudge)) for nudge in (-self.side * NUDGE, self.side * NUDGE))
-        if not min(near, far) > 0.0:
+        if not self._is_allowed(near):
             return Place(math.exp(x), math.nan)
         place = Place(near, self._over(near))
-        return place if near == far or place.over <= 0.0 else Place(far, self._over(far))
+        done = near == far or place.over <= 0.0 or not self._is_allowed(far)
+        return place if done else Place(far, self._over(far))
+
+    def _is_allowed(self, amount: float) -> bool:
+        """Whether there is such an amount, and within TIMES."""
+        return amount > 0.0 and abs(math.log(amount) - self.here.x) <= FARTHEST + SAME * max(1.0, abs(self.here.x))
+
+    def _farthest(self) -> Place:
+        """Return the last place of this side: rounded, it may lie beyond, and then the one before."""
+        end = self._at(self.here.x + self.side * FARTHEST)
+        return self._at(self.here.x + self.side * (FARTHEST - UNIT)) if math.isnan(end.over) else end
 
     def _slope(self) -> float:
         """Return the slope at the amount there is, in logarithms; 0 where it is level or has none."""
@@ -131,12 +143,13 @@ class Search:
                 return None if kept is None else (before, kept)
             else:
                 before, place, step = place, far, 2.0 * step
-        return None
+        kept = self._in_valley(before.x, place.x) if self.turns else None
+        return None if kept is None else (before, kept)
 
     def _in_valley(self, a: float, b: float) -> Place | None:
         """Return a kept place between two, by golden section; None where the lowest is broken too."""
         c, d = self._at(b - GOLDEN * (b - a)), self._at(a + GOLDEN * (b - a))
-        while min(c.over, d.over) > 0.0 and abs(b - a) > NARROW and abs(c.over - d.over) > FLAT:
+        while min(c.over, d.over) > 0.0 and abs(b - a) > NARROW:
             if c.over <= d.over:
                 b, d = d.x, c
                 c = self._at(b - GOLDEN * (b - a))

@@ -47,6 +47,7 @@ class Quantity(NamedTuple):
         return format_apart(value, other, SHOWN.get(self.kind, self.kind))
 
 
+EXCESS = "loss above the least at the same compute with unlimited data, in the law's unit"
 MEMORY = "bytes of the weights, in serve_precision (bf16 where it is not given)"
 TWO_LAWS = "two laws to compare: --law chinchilla --law openai"
 MACHINE, SERVED = "--gpu h100", "--inference-tokens 2T"
@@ -60,8 +61,8 @@ QUANTITIES = {
         Quantity("dollars", "amount", "dollars of training", True, f"{MACHINE} --price 2.50"),
         Quantity("energy_mwh", "number", "MWh of the accelerators alone", True, "a --gpu whose power is known"),
         Quantity("loss", "loss", "loss, in the law's unit"),
-        Quantity("excess_loss", "loss", "loss above the least at the same compute, in the law's unit"),
-        Quantity("waste", "share", "share of the compute that the best split would save"),
+        Quantity("excess_loss", "loss", EXCESS),
+        Quantity("waste", "share", "share of the compute that the best split would save, if data had no limit"),
         Quantity("params", "params", "parameters, as the law counts them"),
         Quantity("tokens", "tokens", "training tokens, repeats included", True),
         Quantity("tokens_per_param", "number", "training tokens per parameter"),
@@ -209,14 +210,30 @@ def parse_limit(text: str, quantity: Quantity, *, form: str, name: str) -> float
     relative_to = FORMS[form].relative_to
     if relative_to == "optimum":
         return parse_share(text, name, most=None)
-    if relative_to or quantity.kind == "share":
-        return parse_share(text, name, grows=bool(relative_to))
-    bare = text.strip().removeprefix("$") if quantity.name.endswith("dollars") else text
-    kind = "number" if quantity.name == "excess_loss" else PARSED.get(quantity.kind, quantity.kind)
-    value = parse_quantity(bare, kind, name)
+    if relative_to:
+        return parse_share(text, name, grows=True)
+    value = parse_amount(text, quantity, name)
     if value < quantity.least:
         raise InputError(f"{name} is {value:g}", f"expected {quantity.meaning}: {quantity.least:g} or more")
     return value
+
+
+def parse_amount(text: str, quantity: Quantity, name: str) -> float:
+    """Return the value that a text says, in the unit of its quantity: "5M", "$5M", "80GB", "20%".
+
+    Raises: InputError for anything but a finite number of that kind; `name` is how it was given.
+    """
+    if quantity.kind == "share":
+        return parse_share(text, name)
+    if quantity.name.endswith("dollars"):
+        return parse_dollars(text, name)
+    kind = "number" if quantity.name == "excess_loss" else PARSED.get(quantity.kind, quantity.kind)
+    return parse_quantity(text, kind, name)
+
+
+def parse_dollars(text: str, name: str) -> float:
+    """Return dollars, written 2.50 or $2.50; `name` is how they were given, for messages."""
+    return parse_quantity(text.strip().removeprefix("$"), "number", name)
 
 
 def parse_share(text: str, name: str, *, most: float | None = 1.0, grows: bool = False) -> float:

@@ -4,13 +4,14 @@ Amounts are rounded away from what the run has now, to what is printed, before t
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from scaling_cli.core.cases import SERVED_IN, Basis, Case, optimum_of
 from scaling_cli.core.inputs import HELD, Input, inputs_of, split_of
 from scaling_cli.core.machines import BYTES
-from scaling_cli.core.nearest import Place, Search
+from scaling_cli.core.nearest import TIMES, Place, Search
 from scaling_cli.core.policies import FORMS, Rule, breaks
 from scaling_cli.core.quantities import format_quantity
 from scaling_cli.core.sheets import Spec
@@ -21,22 +22,43 @@ OF_DATA = ("loss", "excess_loss", "waste", "epochs")  # what more unique tokens 
 TURNING = ("excess_loss", "waste", "extrapolation", "disagreement")  # what is least in between
 OF_SPLIT = ("excess_loss", "waste")  # what another split of the same compute is the first remedy for
 OPTIMUM = "optimum"
-NONE = "no change of one input reaches it"
+NONE = f"no change of one input within a factor of {TIMES:g} reaches it"
+OF_SUM = " of the sum"
 DECIMALS = 1e4  # of a loss, as messages show it
 FAR, SMALLEST = 700.0, 1e-300  # logarithms that stand for all and for next to nothing
 Over = Callable[[Spec], float]
 
 
 class Aim(NamedTuple):
-    """What a run is to keep: a rule, and its end in the unit of the quantity, unless that follows the run's optimum."""
+    """What a run is to keep.
+
+    Fields:
+        rule: the rule.
+        end: what it allows this run, in the unit of the quantity; of no matter where it follows the run's optimum.
+        scope: OF_SUM where the rule is one of the sum.
+    """
 
     rule: Rule
     end: float
+    scope: str = ""
 
     @property
     def of_optimum(self) -> bool:
         """Whether the rule is told from the optimum at the run's compute."""
         return FORMS[self.rule.form].relative_to == "optimum"
+
+    @property
+    def name(self) -> str:
+        """The rule as messages name it."""
+        return self.rule.name + self.scope
+
+    def _end_at(self, case: Case) -> float:
+        """Return the end at a run's compute; NaN where the law has no optimum there."""
+        try:
+            best = optimum_of(case, self.rule.quantity)
+        except (ArithmeticError, ValueError):
+            return math.nan
+        return math.nan if best is None else self.rule.end(best)
 
     def over(self, case: Case) -> float:
         """Return the logarithm of how far a run lies beyond the end: above zero where the rule is broken.
@@ -45,8 +67,7 @@ class Aim(NamedTuple):
         """
         value, end = case.numbers[self.rule.quantity], self.end
         if self.of_optimum:
-            best = optimum_of(case, self.rule.quantity)
-            end = math.nan if best is None else self.rule.end(best)
+            end = self._end_at(case)
         if value is None or math.isnan(end):
             return math.nan
         side = 1.0 if self.rule.is_max else -1.0
@@ -62,29 +83,50 @@ class Remedy(NamedTuple):
         value: what it becomes.
         spec: the run with it.
         words: the change in words.
+        breaks: names of the rules that the run keeps now and would break then.
     """
 
     key: str
     value: float | str
     spec: Spec
     words: str
+    breaks: tuple[str, ...] = ()
 
 
-def find_remedies(case: Case, aim: Aim) -> tuple[Remedy, ...]:
-    """Return changes that take a run to an aim, each alone; none where the run was read from a saved answer."""
+def find_remedies(case: Case, aim: Aim, kept: Sequence[Aim] = ()) -> tuple[Remedy, ...]:
+    """Return changes that take a run to an aim, each alone; none where the run was read from a saved answer.
+
+    Args:
+        case: the run.
+        aim: what it is to keep.
+        kept: what it keeps now: a change that breaks any of these is told only where all do, and says so.
+    """
     if case.basis is None:
         return ()
-    over = _over(case.basis, aim)
-    by_split = list(_by_split(case, aim, over))
-    others = () if by_split else (*_by_inputs(case, aim, over), *_by_optimum(case, aim, over))
-    return (*_by_precision(case.basis, aim, over), *by_split, *others)[:MOST]
+    basis, over = case.basis, _over(case.basis, aim)
+    judged = partial(_judged, basis, kept)
+    by_split = list(map(judged, _by_split(case, aim, over)))
+    is_split = any(not remedy.breaks for remedy in by_split)
+    others = () if is_split else (*_by_inputs(case, aim, over), *_by_optimum(case, aim, over))
+    found = [*map(judged, _by_precision(basis, aim, over)), *by_split, *map(judged, others)]
+    return tuple([remedy for remedy in found if not remedy.breaks] or found)[:MOST]
 
 
-def say_remedies(case: Case, aim: Aim) -> str:
+def _judged(basis: Basis, kept: Sequence[Aim], remedy: Remedy) -> Remedy:
+    """Return a remedy that says which of the rules kept now it breaks."""
+    if not kept:
+        return remedy
+    case = basis.again(remedy.spec)  # which answered when the remedy was tried
+    broken = tuple(aim.name for aim in kept if not aim.over(case) <= 0.0)
+    words = f"{remedy.words}, which breaks {' and '.join(broken)}" if broken else remedy.words
+    return remedy._replace(words=words, breaks=broken)
+
+
+def say_remedies(case: Case, aim: Aim, kept: Sequence[Aim] = ()) -> str:
     """Return the remedies in words; that there are none, where that is so; empty where the run was only read."""
     if case.basis is None:
         return ""
-    return ", or ".join(remedy.words for remedy in find_remedies(case, aim)) or f"{NONE}{_floor(case, aim)}"
+    return ", or ".join(remedy.words for remedy in find_remedies(case, aim, kept)) or f"{NONE}{_floor(case, aim)}"
 
 
 def _over(basis: Basis, aim: Aim) -> Over:
@@ -136,6 +178,8 @@ def _may_lead(one: Input, case: Case, aim: Aim) -> bool:
     """Whether an input can lead to the aim, as far as that is known without trying."""
     if one.key == "gpus" and case.basis is not None and not case.basis.demands.limits:
         return aim.rule.quantity == "days"
+    if one.key == "params" and aim.rule.quantity == "memory_bytes" and case.basis is not None:
+        return case.basis.stored in (None, one.old)  # of a mixture, other params would not be those that memory holds
     return one.key == "unique_tokens" or not _floor(case, aim)
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from scaling_cli.core.policies import Policy
+from scaling_cli.core.policies import ALIASES, Policy
 
 KNOWNS = ("flops", "params", "tokens", "loss")
 
@@ -85,17 +85,28 @@ class Sheet(NamedTuple):
     file: str = ""
 
 
+DECIDING = {
+    "params": ("params", "config"), "memory_bytes": ("params", "config"), "epochs": ("unique_tokens", "tokens"),
+}  # fmt: skip
+"""Which keys decide a quantity, the first first, where that is not the key of its name."""
+
+
 def deciding_line(lines: Mapping[str, int], quantity: str) -> int:
     """Return the line of the key that decides a quantity of a run: its own, else the first known of the run.
 
+    A limit of the run's own decides where the law plans the run, not where two knowns leave no choice.
+
     Args:
         lines: of the run's keys, as Spec has them.
-        quantity: one of QUANTITIES; a config says the params.
+        quantity: one of QUANTITIES.
 
     Returns: the line, from 1; 0 where the run has no such key.
     """
-    own = (quantity, "config") if quantity == "params" else (quantity,)
-    return next((lines[key] for key in (*own, *KNOWNS, "config", "max") if key in lines), 0)
+    names = (quantity, *(alias for alias, name in ALIASES.items() if name == quantity))
+    is_fixed = sum(key in lines for key in (*KNOWNS, "config")) > 1
+    limits = () if is_fixed else tuple(f"{side} {name}" for side in ("max", "min") for name in names)
+    keys = (*DECIDING.get(quantity, (quantity,)), *limits, *KNOWNS, "config", "max")
+    return next((lines[key] for key in keys if key in lines), 0)
 
 
 _AS_KEYS = (

@@ -247,6 +247,29 @@ def test_refusals(ask: Ask, text: str, code: int, said: str) -> None:
     assert said in err
 
 
+@pytest.mark.parametrize(
+    ("words", "number"),
+    [
+        ("--flops 1e22 --params 1B --max waste=80%", "--flops 1e22 --params 1B --max waste=0.8"),
+        ("--gpu h100 --price 2 --max 'dollars=$100k'", "--gpu h100 --price 2 --max dollars=100k"),
+        ("--flops 1e22 --gpu h100 --mfu 40%", "--flops 1e22 --gpu h100 --mfu 0.4"),
+        (
+            "--flops 1e22 --inference-tokens 1T --gpu h100 --price '$2' --inference-mfu 20% --inference-price '$1.80'",
+            "--flops 1e22 --inference-tokens 1T --gpu h100 --price 2 --inference-mfu 0.2 --inference-price 1.8",
+        ),
+    ],
+)
+def test_shares_and_dollars_are_written_as_in_a_file(words: str, number: str, row: Row) -> None:
+    found, expected = row(words), row(number)
+    assert {**found, "prices": None} == {**expected, "prices": None}  # a price repeats the limit as it was written
+
+
+@pytest.mark.parametrize("mfu", ["0%", "101%", "0", "1.01"])
+def test_no_share_of_the_peak(mfu: str, ask: Ask) -> None:
+    code, _, err = ask(f"--flops 1e22 --gpu h100 --mfu {mfu}")
+    assert (code, err.rstrip().endswith("0.4, or 40%")) == (2, True)
+
+
 def test_infinite_numbers_never_reach_json(ask: Ask) -> None:
     """A price that does not exist is null."""
     _, out, _ = ask("--max flops=1e23 --max loss=2.1 -f json")

@@ -166,6 +166,47 @@ def test_a_run_has_the_numbers_of_plan(ask: Ask, data: tuple[str, ...]) -> None:
     assert {name: plan[name] for name in names} == {name: planned[name] for name in names}
 
 
+MIXTURE = {
+    "model_type": "mixtral", "hidden_size": 4096, "num_hidden_layers": 32, "num_attention_heads": 32,
+    "num_key_value_heads": 8, "intermediate_size": 14336, "num_local_experts": 8, "num_experts_per_tok": 2,
+    "vocab_size": 32000,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("law", ["chinchilla", "openai", "krajewski-2024", "abnar-2025", "hunyuan-2024"])
+def test_a_mixture_has_the_numbers_and_notes_of_plan(law: str, ask: Ask, tmp_path: Path) -> None:
+    """One token meets 12.9B of its 46.7B params (Jiang et al. 2024), and memory holds them all: 93.4 GB."""
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(MIXTURE), encoding="utf-8")
+    run = ("--law", law, "--config", str(path), "--tokens", "1T", "-f", "json")
+    (planned,) = json.loads(ask("plan", *run, "--serve-precision", "bf16").out)["rows"]
+    checked = json.loads(ask("check", *run, "--max", "memory=1GB").out)
+    (plan,) = checked["plans"]
+    for name in ("flops", "params", "tokens", "memory_bytes"):
+        assert plan[name] == planned[name], name
+    assert plan["memory_bytes"] == 2.0 * 46_702_792_704
+    of_file = [note for note in planned["notes"] if note.startswith(str(path))]
+    assert of_file
+    assert set(of_file) <= set(checked["notes"])
+
+
+def test_the_memory_of_a_mixture_is_not_limited_by_what_one_token_meets(ask: Ask, tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(MIXTURE), encoding="utf-8")
+    run = ("plan", "--config", str(path), "--tokens", "1T", "--max")
+    assert ask(*run, "memory=100GB").code == 0
+    refused = ask(*run, "memory=40GB")
+    assert refused.code == 3
+    assert "93.4 GB" in refused.err
+
+
+def test_inference_that_plan_can_not_count_is_refused(ask: Ask) -> None:
+    run = ("-l", "krajewski-2024", "--params", "141B", "--tokens", "1T", "--inference-tokens", "2T")
+    said = ask("plan", *run)
+    assert said.code == 3
+    assert ask("check", *run, "--max", "lifetime_flops=1e30") == said
+
+
 # a file
 
 

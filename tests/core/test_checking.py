@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scaling_cli.checks import Planners
+from scaling_cli.core.advice import ADVISED
 from scaling_cli.core.cases import Case
 from scaling_cli.core.checking import FAIL_ON, check
 from scaling_cli.core.findings import TOTAL, Checked
@@ -250,3 +251,21 @@ def test_what_is_found_is_what_is_beyond(each: list[tuple[str, str, str, float]]
         above = finding.value > finding.limit
         assert above == (not finding.rule.startswith("min "))
         assert finding.over is None or finding.over > 0.0
+
+
+# of many findings
+
+
+def test_the_first_findings_have_a_remedy_and_a_note_says_so() -> None:
+    runs = [case({"params": 1e9, "tokens": 2e10}, f"run-{i}") for i in range(ADVISED + 5)]
+    strict = {f"run-{ADVISED + 4}": (Rule("deny", "max", "flops", 1e18),)}
+    checked = check(runs, Policy((Rule("warn", "max", "flops", 1e19),), runs=strict))
+    advised = [bool(finding.remedy) for finding in checked.findings]
+    last = [finding.level for finding in checked.findings].index("deny")
+    assert len(advised) == ADVISED + 6
+    assert advised[last], "deny comes before warn"
+    assert advised == [i < ADVISED - 1 or i == last for i in range(len(advised))]
+    assert f"the least change is worked out for the first {ADVISED} findings" in checked.notes
+    few = check(runs[:ADVISED], Policy((Rule("warn", "max", "flops", 1e19),)))
+    assert all(finding.remedy for finding in few.findings)
+    assert not any("least change" in note for note in few.notes)

@@ -309,3 +309,17 @@ def test_what_an_editor_should_underline(text: str) -> None:
     assert not valid(text)
     with pytest.raises((FileError, InputError)):
         sheet(text)
+
+
+def test_limits_of_a_run_are_written_as_those_of_the_policy(tmp_path: Path) -> None:
+    """One grammar: shares in percent and dollars with their sign, in both."""
+    path = tmp_path / "scaling.yaml"
+    path.write_text(
+        "defaults: {gpu: h100, price: 2}\n"
+        "runs:\n  a: {max: {dollars: $3M}}\n  b: {flops: 1e22, params: 4B, max: {waste: 20%}}\n"
+        "policy: {each: {deny: {max: {dollars: $3M, waste: 20%}}}}\n",
+        encoding="utf-8",
+    )
+    checked = check_file(str(path))
+    assert checked.passed
+    assert checked.plans[0]["dollars"] == pytest.approx(3e6, rel=1e-6)

@@ -64,6 +64,8 @@ def test_a_run_planned_up_to_its_limits_decides_by_them(tmp_path: Path) -> None:
     text = BLOCK.replace("    params: 70B\n    tokens: 15T\n", "    max:\n      days: 30\n")
     (finding,) = check_file(write(tmp_path, text.format(limit="dollars: 1"))).findings
     assert finding.line == 6
+    (finding,) = check_file(write(tmp_path, text.format(limit="days: 1"))).findings
+    assert finding.line == 7
 
 
 @pytest.mark.parametrize(
@@ -75,6 +77,17 @@ def test_a_run_planned_up_to_its_limits_decides_by_them(tmp_path: Path) -> None:
         ({"config": 3, "tokens": 4}, "dollars", 4),
         ({"config": 3, "gpu": 2}, "dollars", 3),
         ({"gpu": 2}, "dollars", 0),
+        ({"config": 3, "tokens": 4}, "memory_bytes", 3),
+        ({"tokens": 4, "params": 5}, "memory_bytes", 5),
+        ({"params": 3, "unique_tokens": 4, "tokens": 5}, "epochs", 4),
+        ({"params": 3, "tokens": 5}, "epochs", 5),
+        ({"max": 3, "max params": 4, "max days": 5}, "params", 4),
+        ({"max": 3, "max params": 4, "max days": 5}, "days", 5),
+        ({"max": 3, "max params": 4, "max days": 5}, "dollars", 3),
+        ({"max": 3, "max memory": 4}, "memory_bytes", 4),
+        ({"max": 3, "max days": 4, "min": 5, "min params": 6}, "params", 6),
+        ({"flops": 2, "max": 3, "max params": 4}, "params", 4),
+        ({"params": 1, "tokens": 2, "max": 3, "max dollars": 4}, "dollars", 1),  # two knowns leave no choice
     ],
 )
 def test_which_key_decides(keys: dict[str, int], quantity: str, line: int) -> None:
