@@ -60,6 +60,7 @@ def bootstrap(
     """
     if method not in METHODS:
         raise InputError(f"no bootstrap named {method[:40]!r}", f"expected one of {', '.join(METHODS)}")
+    fit = fit._replace(inner=np.where(fit.vanished, problem.starts, fit.inner))  # nothing leads away from zero
     search = _search(problem, objective, fit, weights)
     spread = float(np.median(np.abs(fit.residuals))) or TINY
     thresholds = _thresholds(objective, spread)

@@ -32,6 +32,8 @@ ALONE = "one start alone of {} led to this optimum: there may be a lower one, wh
 
 
 VANISHES = "{0} ends at zero, where it has no effect: --fix {0}=0 leaves it out"
+FEW = "resampled by {} groups: so few show too little of what another group would do, and intervals come out too narrow"
+FEW_GROUPS = 5  # ours: below it a tenth or more of the draws are one group alone, or all groups once
 SAME = 1e-12  # relative: of objectives that rounding alone sets apart
 
 
@@ -109,27 +111,30 @@ def fit_form(form: Form, sample: Sample, options: Options) -> Fit:
         else:
             inner = widened(point, refits, sample.size, groups=sample.group_count)
         draws = _with_settled(form, problem.names, problem.outer(inner))
+        draws = draws[np.isfinite(draws).all(axis=1)]
         if options.asks_refits(sample):
             spread = spread_from_draws(draws)
     law = fitted_law(form, names, values)
     return Fit(
         form, law, names, values, spread, draws, options.objective, sample, problem, point,
-        tuple(_doubts(problem, point, options.objective, sample.weights)),
+        tuple(_doubts(problem, point, options.objective, sample)),
     )  # fmt: skip
 
 
-def _doubts(problem: Problem, point: PointFit, objective: Objective, weights: Array) -> Iterator[str]:
+def _doubts(problem: Problem, point: PointFit, objective: Objective, sample: Sample) -> Iterator[str]:
     """Yield what speaks against an optimum, or says that it lies where a coefficient has no effect."""
     found = point.certificate
     if not found.converged:
         yield UNCERTAIN
     if found.starts > found.starts_agreeing == 1:
         yield ALONE.format(found.starts)
+    if sample.group_count < FEW_GROUPS:
+        yield FEW.format(sample.group_count)
     for i, coefficient in enumerate(problem.coefficients):
         inner = point.inner.copy()
         inner[i] = -np.inf if coefficient.positive else 0.0
         with np.errstate(all="ignore"):
-            without = float(objective.value(problem.residuals(inner[None]), weights)[0])
+            without = float(objective.value(problem.residuals(inner[None]), sample.weights)[0])
         if without <= point.objective * (1.0 + SAME):
             yield VANISHES.format(coefficient.name)
 

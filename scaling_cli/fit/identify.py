@@ -91,6 +91,12 @@ def check_fit(form: Form, fit: PointFit) -> None:
     if not loose and condition > LARGEST_CONDITION:
         loose = [form.free[i].name for i in _undetermined(fit.at.hessian[0], scale)]
         why, advice = f" (condition number {condition:.1e})", "add runs that spread further in params and tokens"
+    if not loose and fit.idle.any():
+        loose = [form.free[i].name for i in np.flatnonzero(fit.idle)]
+        why, advice = (
+            ": the best fit leaves that part without effect",
+            "add runs that spread further in params and tokens",
+        )
     if not loose:
         return
     one = f"{loose[0]} with --fix {loose[0]}=VALUE" if len(loose) == 1 else "one of them with --fix"

@@ -32,6 +32,8 @@ KEPT = (1 << 22) - 4096  # doubles: 32 MB, the most up to which glibc learns to 
 SAME = 1e-9  # relative difference of two objectives that are the same
 LARGEST_CONDITION = 1e13
 EXACT = 1e-12  # residual, relative to the target, of a fit without noise
+VANISHED = 1e-6  # effect of an e-fold, relative to the target: below it a coefficient has none
+FALLEN = 10.0  # e-folds below its start, and below one, of a coefficient that has gone to zero
 MUCH_NEARER = 0.99  # of a distance: below it two equal ends are two points
 
 
@@ -54,7 +56,11 @@ class Certificate(NamedTuple):
 
 
 class PointFit(NamedTuple):
-    """The optimum: inner values (k,), coefficients (k,), objective, residuals (n,), Slopes there, certificate."""
+    """The optimum: inner values (k,), coefficients (k,), objective, residuals (n,), Slopes there, certificate.
+
+    `vanished` (k,) marks positive coefficients that ended at zero: the optimum lies at that boundary. `idle` (k,) marks
+    those whose part of the prediction is gone by way of others.
+    """
 
     inner: Array
     values: Array
@@ -62,6 +68,8 @@ class PointFit(NamedTuple):
     residuals: Array
     at: Slopes
     certificate: Certificate
+    vanished: Array
+    idle: Array
 
 
 class Ends(NamedTuple):
@@ -92,7 +100,8 @@ def fit_point(
     with np.errstate(all="ignore"):
         chosen = _some(weights, seed, ENOUGH_RUNS)
         few = problem.part_of_runs(chosen)
-        ends = _finalists(few, objective, starting_points(few, tree, starts, seed), weights[chosen])
+        points = starting_points(few, tree, starts, seed)
+        ends = _lifted(few, _finalists(few, objective, points, weights[chosen]), points)
         spread = float(np.median(np.abs(problem.residuals(ends.inner[:1])))) or 1e-12
         path = [Cost(objective, weights, delta) for delta in objective.thresholds(spread)]
         ends = _narrowed(problem, path, ends, _some(weights, seed, MANY_RUNS))
@@ -134,6 +143,30 @@ def _distinct(points: Array) -> Ends:
     return Ends(points[list(first)][:FINALISTS], np.array(list(first.values()), dtype=int)[:FINALISTS])
 
 
+def _lifted(problem: Problem, ends: Ends, points: Array) -> Ends:
+    """Return ends, and those where a coefficient has vanished once more with it at its usual start.
+
+    What is best at zero by squares need not be by another objective, and nothing leads away from zero: the slope by a
+    logarithm vanishes with the coefficient.
+    """
+    gone = np.array([_without_effect(problem, end) for end in ends.inner])
+    if not gone.any():
+        return ends
+    some = gone.any(axis=1)
+    again = np.where(gone, np.median(points, axis=0), ends.inner)[some]
+    return Ends(np.vstack([ends.inner, again]), np.concatenate([ends.counts, ends.counts[some]]))
+
+
+def _without_effect(problem: Problem, inner: Array) -> Array:
+    """Return which positive coefficients change no prediction that matters when they grow by a factor e, (k,)."""
+    positive = np.array([coefficient.positive for coefficient in problem.coefficients])
+    if not positive.any():
+        return positive
+    sizes = np.linalg.norm(problem.jacobian(inner[None])[1][0], axis=1)
+    unit = problem.size**0.5 if problem.log else float(np.linalg.norm(problem.target))
+    return positive & ~(sizes > VANISHED * unit)
+
+
 def _narrowed(problem: Problem, path: Sequence[Cost], ends: Ends, many: Array) -> Ends:
     """Return the optima at the last threshold, reached by way of the others; ends that stay high are left out.
 
@@ -151,12 +184,13 @@ def _narrowed(problem: Problem, path: Sequence[Cost], ends: Ends, many: Array) -
             vertices = np.vstack([polish_absolute(problem, last, end[None]) for end in inner])
             if all(least_slope(problem, last, vertex[None]) <= CONVERGED for vertex in vertices):
                 return Ends(vertices, ends.counts)
+    inner, counts = np.vstack([inner, problem.starts]), np.append(ends.counts, 0)  # the given start may be the optimum
     value = last.objective.value(problem.residuals(inner), last.weights)
     hopeful = value <= max(HOPEFUL * _least(value), _exact(problem, last))
     inner = descend(problem, last, inner[hopeful], LAST).inner
     if last.objective.is_smooth:
         inner = np.vstack([polish_squares(problem, end[None], last.weights) for end in inner])
-    return Ends(inner, ends.counts[hopeful])
+    return Ends(inner, counts[hopeful])
 
 
 def _best(values: Array, inner: Array, start: Array) -> int:
@@ -180,14 +214,25 @@ def _certified(problem: Problem, cost: Cost, ends: Ends, starts: int) -> PointFi
     best = _best(np.where(np.isfinite(values), values, np.inf), ends.inner, problem.starts)
     point, value, exact = ends.inner[best : best + 1], float(values[best]), _exact(problem, cost)
     spread = float(np.median(np.abs(problem.residuals(point)))) or 1e-300
-    agreeing = int(ends.counts[np.abs(values - value) <= max(SAME * value, exact)].sum())
+    agreeing = min(int(ends.counts[np.abs(values - value) <= max(SAME * value, exact)].sum()), starts)
     at = slopes(problem, cost, point, exact=False)
-    norm = float(at.relative[0])
+    gone = _without_effect(problem, point[0])
+    vanished = gone & (point[0] < np.minimum(problem.starts, 0.0) - FALLEN)
+    norm = _relative(problem, cost, point)[~vanished].max() if vanished.any() else float(at.relative[0])
     if cost.objective.delta == 0.0:
         norm = min(norm, least_slope(problem, cost, point))
     converged = bool(norm <= zero_gradient(problem, cost.delta, spread) or value <= exact)
-    certificate = Certificate(converged, norm, starts, agreeing, condition_number(at.hessian[0]))
-    return PointFit(point[0], problem.outer(point)[0], value, problem.residuals(point)[0], at, certificate)
+    condition = condition_number(at.hessian[0][np.ix_(~vanished, ~vanished)])
+    certificate = Certificate(converged, float(norm), starts, max(agreeing, 1), condition)
+    residuals = problem.residuals(point)[0]
+    return PointFit(point[0], problem.outer(point)[0], value, residuals, at, certificate, vanished, gone & ~vanished)
+
+
+def _relative(problem: Problem, cost: Cost, point: Array) -> Array:
+    """Return the derivative by each inner value relative to the sum of its terms' sizes, (k,)."""
+    residuals, jacobian = problem.jacobian(point)
+    terms = jacobian[0] * (cost.weights * cost.objective.rho(residuals[0], cost.delta).first)
+    return np.abs(terms.sum(axis=1)) / np.maximum(np.abs(terms).sum(axis=1), 1e-300)
 
 
 def condition_number(matrix: Array) -> float:

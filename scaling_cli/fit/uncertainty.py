@@ -31,16 +31,26 @@ def analytic(problem: Problem, objective: Objective, fit: PointFit, weights: Arr
 
     Source: White 1980, doi:10.2307/1912934, with the factor n / (n - k) of MacKinnon and White 1985 (HC1).
     """
-    n, k = problem.size, len(fit.inner)
-    freedom = max(n - k, 1)
     _, jacobian = problem.jacobian(fit.inner[None])
+    if not fit.vanished.any():
+        return _covariance(jacobian[0], objective, fit.residuals, weights)
+    rest = ~fit.vanished  # zero is where those are, by their sign
+    covariance = np.zeros((rest.size, rest.size))
+    covariance[np.ix_(rest, rest)] = _covariance(jacobian[0][rest], objective, fit.residuals, weights)
+    return covariance
+
+
+def _covariance(jacobian: Array, objective: Objective, residuals: Array, weights: Array) -> Array:
+    """Return the covariance of coefficients from derivatives of residuals (n,) by them, (k, n), which it changes."""
+    k, n = jacobian.shape
+    freedom = max(n - k, 1)
     if objective.is_smooth:
-        variance = float((weights * fit.residuals**2).sum()) / freedom
+        variance = float((weights * residuals**2).sum()) / freedom
         jacobian *= np.sqrt(weights)  # in place: of many runs each array of this size counts
-        return variance * _inverse_of_product(jacobian[0])
-    first, second = objective.smoothed(fit.residuals)
-    bread = np.linalg.pinv((jacobian[0] * (weights * second)) @ jacobian[0].T, rcond=1e-15, hermitian=True)
-    meat = (jacobian[0] * (weights * first) ** 2) @ jacobian[0].T
+        return variance * _inverse_of_product(jacobian)
+    first, second = objective.smoothed(residuals)
+    bread = np.linalg.pinv((jacobian * (weights * second)) @ jacobian.T, rcond=1e-15, hermitian=True)
+    meat = (jacobian * (weights * first) ** 2) @ jacobian.T
     return n / freedom * bread @ meat @ bread
 
 
@@ -79,7 +89,7 @@ def widened(fit: PointFit, draws: Array, size: int, *, groups: int | None = None
     """
     k = len(fit.inner)
     factor = np.sqrt(size / max(size - k, 1)) * _student_over_normal(_freedom(size, k, groups), level)
-    return fit.inner + float(factor) * (draws - fit.inner)
+    return _stretched(fit, draws, float(factor))
 
 
 def calibrated(
@@ -105,7 +115,12 @@ def calibrated(
     squares = _student_over_normal(_freedom(size, k, groups), level) ** 2
     absolute = 1.0 - np.sqrt(min(k / size, 1.0 / FEWEST_TRIED))
     factor = np.sqrt((1.0 - outside) * squares + outside * absolute)
-    return fit.inner + float(factor) * (draws - fit.inner)
+    return _stretched(fit, draws, float(factor))
+
+
+def _stretched(fit: PointFit, draws: Array, factor: float) -> Array:
+    """Return refits as many times as far from the estimate; those of a coefficient that it has at zero as they are."""
+    return np.where(fit.vanished, draws, fit.inner + factor * (draws - fit.inner))
 
 
 def _freedom(size: int, k: int, groups: int | None) -> int:

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from scaling_cli.files.catalogue import load_law
 from scaling_cli.fit.fits import ALONE, UNCERTAIN, Fit
-from scaling_cli.fit.forms import Form, formula_form, settle
+from scaling_cli.fit.forms import DEFAULT_FORM, Form, formula_form, preset_form, settle
 
 Runs = Callable[..., dict[str, Any]]
 Solve = Callable[..., Fit]
@@ -35,3 +36,35 @@ def test_an_optimum_of_one_start_is_doubted(fit: Solve) -> None:
     assert found.certificate.starts_agreeing == 1
     assert found.notes == (ALONE.format(found.certificate.starts),)
     assert UNCERTAIN not in found.notes
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_floor_that_squares_put_at_zero_is_found_by_huber(
+    seed: int, published: Callable[..., Any], fit: Solve
+) -> None:
+    """A set of Porian et al. 2024: by squares E ends at zero, by Huber at 0.891, whatever the seed; scipy agrees."""
+    name = "refinedweb__base__long__kaplan__no_att_no_embed__train"
+    rows = [row for row in published("porian_isoflop.csv") if row["experiment"] == name]
+    columns = {"N": "params", "D": "tokens", "L": "loss"}
+    data = {key: np.array([float(row[column]) for row in rows]) for key, column in columns.items()}
+    form = preset_form(load_law(DEFAULT_FORM), ["N", "D"])
+    found = fit(form, data, seed=seed)
+    assert found.value == pytest.approx(3.796266636e-3, rel=1e-9)
+    assert found.values[found.names.index("E")] == pytest.approx(0.891087, rel=1e-5)
+    assert found.certificate.converged
+
+
+@pytest.mark.parametrize("name", ["huber-log", "ls-log"])
+def test_an_optimum_at_a_floor_of_zero_is_certain(name: str, runs: Runs, fit: Solve, chinchilla: Form) -> None:
+    """Runs of a law without a floor, less a little: the best floor is none, and refits may leave it."""
+    columns = runs(60, noise=0.003)
+    columns["L"] = 400.0 / columns["N"] ** 0.3 + 500.0 / columns["D"] ** 0.3 - 0.02
+    found = fit(chinchilla, columns, name, draws=100)
+    place = found.names.index("E")
+    assert found.values[place] < 1e-4
+    assert found.point.vanished.tolist() == [name == "E" for name in found.names]
+    assert found.certificate.converged
+    assert any(note.startswith("E ends at zero") for note in found.notes)
+    rest = fit(settle(chinchilla, {"E": "0"}, {}), columns, name)
+    assert found.value == pytest.approx(rest.value, rel=1e-9)
+    assert np.isfinite(found.spread.errors).all()
