@@ -99,7 +99,8 @@ def widened(loss: float, plain: Ends, held: HoldOut, minima: int) -> Ends:
     if low is None or high is None or not low > 0.0 or not held.is_known:
         return None, None
     factor = held.stretch(max(minima - 2, 1), LEVEL)
-    return loss * (low / loss) ** factor, loss * (high / loss) ** factor
+    pivot = min(max(loss, low), high)  # refits may all lie to one side
+    return min(pivot * (low / pivot) ** factor, loss), max(pivot * (high / pivot) ** factor, loss)
 
 
 def exponents(fit: FrontierFit) -> list[Exponent]:

@@ -140,7 +140,9 @@ def new_runs(fit: Fit, data: Mapping[str, Array], held: HoldOut, *, seed: int = 
     back = np.exp if fit.objective.log else np.asarray
     if not held.is_known:
         return NewRuns(back(center), (back(plain[0]), back(plain[1])), (None, None))
-    wide = center + held.stretch(freedom, level) * (plain - center)
+    pivot = np.clip(center, *plain)  # refits may all lie to one side, as from a coefficient at zero
+    wide = pivot + held.stretch(freedom, level) * (plain - pivot)
+    wide = np.array([np.minimum(wide[0], center), np.maximum(wide[1], center)])
     return NewRuns(back(center), (back(plain[0]), back(plain[1])), (back(wide[0]), back(wide[1])))
 
 

@@ -76,7 +76,8 @@ def spread_from_draws(draws: Array, *, level: float = LEVEL) -> Spread:
     """Return standard deviations and percentiles of refits, (draws, k) values."""
     values = draws[np.isfinite(draws).all(axis=1)]
     low, high = np.quantile(values, [0.5 - level / 2.0, 0.5 + level / 2.0], axis=0)
-    covariance = np.atleast_2d(np.cov((values - values[0]).T))  # what is fixed has none, to the last digit
+    with np.errstate(over="ignore", invalid="ignore"):  # a refit may have run away
+        covariance = np.atleast_2d(np.cov((values - values[0]).T))  # what is fixed has none, to the last digit
     return Spread(np.sqrt(np.diagonal(covariance)), low, high, covariance, "bootstrap")
 
 

@@ -12,6 +12,7 @@ from scaling_cli.fit.holdouts import HoldOut, hold_out, scales_of
 from scaling_cli.fit.predictions import NewRuns, new_runs
 from scaling_cli.fit.samples import sample_of
 
+Runs = Callable[..., dict[str, Any]]
 Solve = Callable[..., Fit]
 Columns = dict[str, Any]
 BUDGETS = np.array([1e18, 3e18, 1e19, 3e19, 1e20, 3e20])
@@ -143,3 +144,19 @@ def test_published_ladders_are_held(published: Callable[[str], list[dict[str, st
             total += later.size
     assert total > 20
     assert hits >= 0.9 * total
+
+
+@pytest.mark.parametrize("shift", [-0.5, 0.5])
+def test_a_widened_interval_holds_the_plain_one_and_the_prediction(
+    shift: float, runs: Runs, fit: Solve, chinchilla: Form
+) -> None:
+    """As where the best floor is zero: refits have it above, and all lie to one side of the prediction."""
+    found = fit(chinchilla, runs(60), draws=200)
+    found = found._replace(draws=found.draws + shift * (np.array(found.names) == "E"))
+    data = {"N": np.logspace(10.0, 14.0, 5), "D": np.logspace(11.0, 15.0, 5)}
+    new = new_runs(found, data, HoldOut(6, "budget", 3, 3, 5.0))
+    (low, high), (plain_low, plain_high) = new.printed, new.plain
+    assert (plain_low > new.loss).all() or (plain_high < new.loss).all()
+    assert (low <= np.minimum(plain_low, new.loss)).all()
+    assert (high >= np.maximum(plain_high, new.loss)).all()
+    assert (high / low > plain_high / plain_low).all()
