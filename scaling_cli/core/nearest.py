@@ -159,7 +159,7 @@ class Search:
         return next((place for place in (c, d) if place.over <= 0.0), None)
 
     def _narrowed(self, broken: Place, kept: Place) -> float:
-        """Return the kept amount nearest to the broken side: chords and middles in turn."""
+        """Return the kept amount nearest to the broken side: chords and middles in turn, then amount by amount."""
         for turn in range(TURNS):
             width = abs(kept.x - broken.x)
             if width <= CLOSE:
@@ -171,6 +171,11 @@ class Search:
             if place.amount in (kept.amount, broken.amount):
                 break
             broken, kept = (broken, place) if place.over <= 0.0 else (place, kept)
+        back = math.copysign(UNIT, broken.x - kept.x)  # rounded, a step back
+        while abs(broken.x - kept.x) > UNIT and (place := self._at(kept.x + back)).over <= 0.0:
+            if place.amount == kept.amount:
+                break
+            kept = place
         return kept.amount
 
 

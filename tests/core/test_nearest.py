@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from scaling_cli.core.nearest import FARTHEST, TIMES, UNIT, Place, Search, away, away_loss, away_whole
@@ -90,6 +90,7 @@ def test_what_does_not_move_is_no_remedy() -> None:
 
 
 @given(st.floats(-4.0, 4.0), st.floats(0.05, 0.5))
+@example(-2.171875, 0.05078125)
 def test_a_valley_is_found_from_either_side(at: float, width: float) -> None:
     assume(abs(at) > 1.2 * width)
     found = nearest(lambda amount: (math.log(amount / 1e9) - at) ** 2 - width**2, 1e9, turns=True)
