@@ -29,6 +29,7 @@ HOPEFUL = 1.1  # times the least objective: an end that is worth the last digits
 HOPELESS = 100.0  # times the least sum of squares: an end not worth following
 IN_SIGHT = 1e-2  # of the spread of residuals: the threshold from which on absolute values show their vertex
 KEPT = (1 << 22) - 4096  # doubles: 32 MB, the most up to which glibc learns to keep freed memory (malloc/malloc.c)
+LEVEL = 1e-11  # relative difference of two objectives that rounding may set apart
 SAME = 1e-9  # relative difference of two objectives that are the same
 LARGEST_CONDITION = 1e13
 EXACT = 1e-12  # residual, relative to the target, of a fit without noise
@@ -203,6 +204,15 @@ def _best(values: Array, inner: Array, start: Array) -> int:
     return nearest if far[nearest] < MUCH_NEARER * far[least] else least
 
 
+def _flattest(problem: Problem, cost: Cost, inner: Array, values: Array, best: int) -> int:
+    """Return the best end, or where its slope is not yet nothing one as low, to rounding, whose slope is."""
+    equal = np.flatnonzero(np.abs(values - values[best]) <= LEVEL * values[best])
+    for i in (best, *equal):
+        if float(slopes(problem, cost, inner[i : i + 1], exact=False).relative[0]) <= CONVERGED:
+            return int(i)
+    return best
+
+
 def _exact(problem: Problem, cost: Cost) -> float:
     """Return the objective of a fit without noise."""
     smallest = np.full(problem.size, EXACT * max(1.0, float(np.abs(problem.target).max())))
@@ -212,6 +222,7 @@ def _exact(problem: Problem, cost: Cost) -> float:
 def _certified(problem: Problem, cost: Cost, ends: Ends, starts: int) -> PointFit:
     values = cost.objective.value(problem.residuals(ends.inner), cost.weights)
     best = _best(np.where(np.isfinite(values), values, np.inf), ends.inner, problem.starts)
+    best = _flattest(problem, cost, ends.inner, values, best)
     point, value, exact = ends.inner[best : best + 1], float(values[best]), _exact(problem, cost)
     spread = float(np.median(np.abs(problem.residuals(point)))) or 1e-300
     agreeing = min(int(ends.counts[np.abs(values - value) <= max(SAME * value, exact)].sum()), starts)
@@ -221,11 +232,17 @@ def _certified(problem: Problem, cost: Cost, ends: Ends, starts: int) -> PointFi
     norm = _relative(problem, cost, point)[~vanished].max() if vanished.any() else float(at.relative[0])
     if cost.objective.delta == 0.0:
         norm = min(norm, least_slope(problem, cost, point))
-    converged = bool(norm <= zero_gradient(problem, cost.delta, spread) or value <= exact)
+    converged = bool(norm <= zero_gradient(_rounding(problem, point), cost.delta, spread) or value <= exact)
     condition = condition_number(at.hessian[0][np.ix_(~vanished, ~vanished)])
     certificate = Certificate(converged, float(norm), starts, max(agreeing, 1), condition)
     residuals = problem.residuals(point)[0]
     return PointFit(point[0], problem.outer(point)[0], value, residuals, at, certificate, vanished, gone & ~vanished)
+
+
+def _rounding(problem: Problem, point: Array) -> float:
+    """Return how far residuals may be off: by their own rounding, and by that of inner values they depend on."""
+    effects = np.abs(point[0]) @ np.abs(problem.jacobian(point)[1][0])
+    return max(problem.rounding, float(np.finfo(float).eps * effects.max()))
 
 
 def _relative(problem: Problem, cost: Cost, point: Array) -> Array:

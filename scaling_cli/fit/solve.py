@@ -4,7 +4,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from scaling_cli.fit.problems import Problem
 from scaling_cli.fit.slopes import Cost, Residuals, Slopes, bend_slope, slopes
 
 Array = Any
@@ -49,12 +48,15 @@ class Optimum(NamedTuple):
     gradient: Array
 
 
-def zero_gradient(problem: Problem, delta: float, spread: float) -> float:
-    """Return the relative gradient that counts as zero.
+def zero_gradient(rounding: float, delta: float, spread: float) -> float:
+    """Return the relative gradient that counts as zero: that of residuals which are off by their rounding.
 
-    Residuals are differences of numbers near the target, whose rounding sets it where threshold or spread are narrow.
+    Args:
+        rounding: how far residuals may be off.
+        delta: the threshold in force.
+        spread: of the residuals.
     """
-    return max(CONVERGED, problem.rounding / min(delta, spread))
+    return max(CONVERGED, rounding / min(delta, spread))
 
 
 def _times(matrices: Array, vectors: Array) -> Array:
