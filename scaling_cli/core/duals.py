@@ -119,6 +119,25 @@ def sqrt(x: Value) -> Value:
     return math.sqrt(x) if isinstance(x, float) else library_of(x).sqrt(x)
 
 
+def softplus(x: Value) -> Value:
+    """Return log(1 + exp(x)), where exp(x) may overflow."""
+    if isinstance(x, float):
+        return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
+    if isinstance(x, Dual):
+        result = softplus(x.value)
+        return Dual(result, exp(x.value - result) * x.slope)
+    library = library_of(x)
+    return library.maximum(x, 0.0) + library.log(1.0 + library.exp(-abs(x)))  # logaddexp takes five times as long
+
+
+def power_above_one(base: Value, exponent: Value, outer: Value) -> Value:
+    """Return (1 + base**exponent)**outer, which a smooth break is, where base**exponent may overflow."""
+    x = value_of(base)
+    if not (x > 0.0 if isinstance(x, float) else (x > 0.0).all()):
+        return power(1.0 + power(base, exponent), outer)
+    return exp(outer * softplus(exponent * log(base)))
+
+
 def _product(derivative: Callable[[], Value], slope: Value) -> Value:
     """Return derivative() * slope where the derivative may be infinite and the slope zero."""
     if isinstance(slope, float):

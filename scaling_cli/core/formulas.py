@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from operator import itemgetter
 from typing import Any, TypeVar
 
-from scaling_cli.core.duals import FUNCTIONS, Value, power
+from scaling_cli.core.duals import FUNCTIONS, Value, power, power_above_one
 from scaling_cli.core.quantities import PF_DAY
 
 Node = tuple[Any, ...]
@@ -197,6 +197,9 @@ def compile_tree(tree: Node) -> Function:
         return lambda values: constant
     if kind == "name":
         return itemgetter(tree[1])
+    if kind == "**" and (inside := _power_in_sum(tree[1])):
+        base, exponent, outer = (compile_tree(branch) for branch in (*inside, tree[2]))
+        return lambda values: power_above_one(base(values), exponent(values), outer(values))
     branches = [compile_tree(branch) for branch in tree[1:]]
     if kind in _ARITHMETIC:
         return _ARITHMETIC[kind](*branches)
@@ -205,6 +208,15 @@ def compile_tree(tree: Node) -> Function:
         (argument,) = branches
         return lambda values: function(argument(values))
     return lambda values: function(*(branch(values) for branch in branches))
+
+
+def _power_in_sum(tree: Node) -> tuple[Node, Node] | None:
+    """Return base and exponent of 1 + base**exponent, in either order."""
+    one: Node = ("num", 1.0)
+    if tree[0] != "+" or one not in tree[1:]:
+        return None
+    other = tree[2] if tree[1] == one else tree[1]
+    return other[1:] if other[0] == "**" else None
 
 
 def evaluate(function: Callable[[Mapping[str, Any]], _Answer], values: Mapping[str, Any]) -> _Answer:

@@ -8,7 +8,7 @@ import numpy as np
 
 from scaling_cli.errors import InputError
 from scaling_cli.fit.objectives import Objective
-from scaling_cli.fit.optima import PointFit
+from scaling_cli.fit.optima import BARELY, PointFit
 from scaling_cli.fit.problems import TARGET, Problem
 from scaling_cli.fit.slopes import Cost
 from scaling_cli.fit.solve import ELEMENTS, Optimum, Search, descend
@@ -60,7 +60,7 @@ def bootstrap(
     """
     if method not in METHODS:
         raise InputError(f"no bootstrap named {method[:40]!r}", f"expected one of {', '.join(METHODS)}")
-    fit = fit._replace(inner=np.where(fit.vanished, problem.starts, fit.inner))  # nothing leads away from zero
+    fit = fit._replace(inner=np.where(fit.vanished, problem.starts - BARELY, fit.inner))  # nothing leads away from zero
     search = _search(problem, objective, fit, weights)
     spread = float(np.median(np.abs(fit.residuals))) or TINY
     thresholds = _thresholds(objective, spread)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from scaling_cli.core.duals import FUNCTIONS, Dual, Value, cos, exp, log, sin
+from scaling_cli.core.duals import FUNCTIONS, Dual, Value, cos, exp, log, sin, softplus
 from scaling_cli.core.formulas import Node
 
 Array = Any
@@ -109,6 +109,7 @@ def _expm1(a: Value) -> Value:
 _VALUES: dict[str, Callable[..., Value]] = {
     **FUNCTIONS,
     "expm1": _expm1,
+    "softplus": softplus,
     "+": lambda a, b: a + b,
     "-": lambda a, b: a - b,
     "*": lambda a, b: a * b,
@@ -148,6 +149,7 @@ _PARTIALS: dict[str, Callable[..., tuple[Value, ...]]] = {
     "neg": _one(lambda a, result: -1.0),
     "exp": _one(lambda a, result: result),
     "expm1": _one(lambda a, result: exp(a)),
+    "softplus": _one(lambda a, result: exp(a - result)),
     "log": _one(lambda a, result: 1.0 / a),
     "log10": _one(lambda a, result: 1.0 / (a * np.log(10.0))),
     "sqrt": _one(lambda a, result: 0.5 / result),

@@ -17,8 +17,10 @@ from scaling_cli.fit.starts import starting_points
 Array = Any
 STARTS = 16
 FINALISTS = 6
-NARROWING = Search(exact=True, steps=30, damping=0.0, enough=1e-6)  # at thresholds on the way
-LAST = Search(exact=True, steps=200, damping=0.0)
+CALM = 0.7  # e-folds in one step: a coefficient that vanishes takes one, as slowly as the others can follow
+NARROWING = Search(exact=True, steps=30, damping=0.0, enough=1e-6, longest=CALM)  # at thresholds on the way
+LAST = Search(exact=True, steps=200, damping=0.0, longest=CALM)
+FARTHEST = LAST._replace(steps=1000)  # down a valley so narrow and bent that the best end is still on its way
 ENOUGH_RUNS = 2000  # to come near an optimum, which all runs then decide
 MANY_RUNS = 1 << 16  # to come to where Newton's steps on all runs are few
 WIDE = 0.1  # of the spread of residuals: a threshold within which that many runs place the optimum
@@ -34,6 +36,7 @@ SAME = 1e-9  # relative difference of two objectives that are the same
 LARGEST_CONDITION = 1e13
 EXACT = 1e-12  # residual, relative to the target, of a fit without noise
 VANISHED = 1e-6  # effect of an e-fold, relative to the target: below it a coefficient has none
+BARELY = 4.0  # e-folds below its start, from where a coefficient that has vanished sets out again
 FALLEN = 10.0  # e-folds below its start, and below one, of a coefficient that has gone to zero
 MUCH_NEARER = 0.99  # of a distance: below it two equal ends are two points
 
@@ -106,7 +109,7 @@ def fit_point(
         spread = float(np.median(np.abs(problem.residuals(ends.inner[:1])))) or 1e-12
         path = [Cost(objective, weights, delta) for delta in objective.thresholds(spread)]
         ends = _narrowed(problem, path, ends, _some(weights, seed, MANY_RUNS))
-    return _certified(problem, path[-1], ends, starts)
+        return _certified(problem, path[-1], ends, starts)
 
 
 def _some(weights: Array, seed: int, most: int) -> Array:
@@ -158,9 +161,18 @@ def _lifted(problem: Problem, ends: Ends, points: Array) -> Ends:
     return Ends(np.vstack([ends.inner, again]), np.concatenate([ends.counts, ends.counts[some]]))
 
 
+def _raised(problem: Problem, inner: Array) -> Array:
+    """Return inner values, (m, k), with coefficients that have vanished where they still have an effect.
+
+    One that vanishes before the others are at rest holds them up: a break without width has a corner at every run.
+    """
+    gone = np.array([_without_effect(problem, end) for end in inner])
+    return np.where(gone, np.maximum(inner, problem.starts - BARELY), inner)
+
+
 def _without_effect(problem: Problem, inner: Array) -> Array:
     """Return which positive coefficients change no prediction that matters when they grow by a factor e, (k,)."""
-    positive = np.array([coefficient.positive for coefficient in problem.coefficients])
+    positive = problem.positive
     if not positive.any():
         return positive
     sizes = np.linalg.norm(problem.jacobian(inner[None])[1][0], axis=1)
@@ -180,7 +192,7 @@ def _narrowed(problem: Problem, path: Sequence[Cost], ends: Ends, many: Array) -
         seen = absolute and cost.delta <= IN_SIGHT * path[0].delta
         wide = cost.delta >= WIDE * path[0].delta
         runs, counted = (part, cost.part_of_runs(many)) if wide else (problem, cost)
-        inner = descend(runs, counted, inner, LAST if seen else NARROWING).inner
+        inner = descend(runs, counted, _raised(problem, inner), LAST if seen else NARROWING).inner
         if seen:
             vertices = np.vstack([polish_absolute(problem, last, end[None]) for end in inner])
             if all(least_slope(problem, last, vertex[None]) <= CONVERGED for vertex in vertices):
@@ -188,7 +200,10 @@ def _narrowed(problem: Problem, path: Sequence[Cost], ends: Ends, many: Array) -
     inner, counts = np.vstack([inner, problem.starts]), np.append(ends.counts, 0)  # the given start may be the optimum
     value = last.objective.value(problem.residuals(inner), last.weights)
     hopeful = value <= max(HOPEFUL * _least(value), _exact(problem, last))
-    inner = descend(problem, last, inner[hopeful], LAST).inner
+    found = descend(problem, last, _raised(problem, inner[hopeful]), LAST)
+    if not found.gradient[found.value <= _least(found.value)].min() <= CONVERGED:
+        found = descend(problem, last, found.inner, FARTHEST)
+    inner = found.inner
     if last.objective.is_smooth:
         inner = np.vstack([polish_squares(problem, end[None], last.weights) for end in inner])
     return Ends(inner, counts[hopeful])
@@ -226,13 +241,17 @@ def _certified(problem: Problem, cost: Cost, ends: Ends, starts: int) -> PointFi
     point, value, exact = ends.inner[best : best + 1], float(values[best]), _exact(problem, cost)
     spread = float(np.median(np.abs(problem.residuals(point)))) or 1e-300
     agreeing = min(int(ends.counts[np.abs(values - value) <= max(SAME * value, exact)].sum()), starts)
-    at = slopes(problem, cost, point, exact=False)
     gone = _without_effect(problem, point[0])
     vanished = gone & (point[0] < np.minimum(problem.starts, 0.0) - FALLEN)
+    if vanished.any():
+        point = _settled(problem, cost, point, ~vanished)
+        value = float(cost.objective.value(problem.residuals(point), cost.weights)[0])
+    at = slopes(problem, cost, point, exact=False)
     norm = _relative(problem, cost, point)[~vanished].max() if vanished.any() else float(at.relative[0])
     if cost.objective.delta == 0.0:
         norm = min(norm, least_slope(problem, cost, point))
-    converged = bool(norm <= zero_gradient(_rounding(problem, point), cost.delta, spread) or value <= exact)
+    zero = zero_gradient(_rounding(problem, point), cost.delta, spread)
+    converged = bool(norm <= zero or value <= exact or _is_at_rest(problem, cost, point, ~vanished))
     condition = condition_number(at.hessian[0][np.ix_(~vanished, ~vanished)])
     certificate = Certificate(converged, float(norm), starts, max(agreeing, 1), condition)
     residuals = problem.residuals(point)[0]
@@ -243,6 +262,19 @@ def _rounding(problem: Problem, point: Array) -> float:
     """Return how far residuals may be off: by their own rounding, and by that of inner values they depend on."""
     effects = np.abs(point[0]) @ np.abs(problem.jacobian(point)[1][0])
     return max(problem.rounding, float(np.finfo(float).eps * effects.max()))
+
+
+def _settled(problem: Problem, cost: Cost, point: Array, wanted: Array) -> Array:
+    """Return the point, (1, k), with the wanted coefficients at rest while the others stay where they are."""
+    axes = np.diag(1.0 / slopes(problem, cost, point, exact=False).scale[0])[:, wanted]
+    return descend(problem, cost, point, LAST._replace(axes=axes)).inner
+
+
+def _is_at_rest(problem: Problem, cost: Cost, point: Array, wanted: Array) -> bool:
+    """Return whether slopes are zero but for the last digits of the inner values, which a sharp corner magnifies."""
+    at = slopes(problem, cost, point, exact=True)
+    digits = np.finfo(float).eps * np.maximum(np.abs(point[0]), 1.0)
+    return bool((np.abs(at.gradient[0]) <= np.abs(at.hessian[0]) @ digits)[wanted].all())
 
 
 def _relative(problem: Problem, cost: Cost, point: Array) -> Array:

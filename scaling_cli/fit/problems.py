@@ -41,6 +41,7 @@ class Problem:
     ) -> None:
         self.coefficients = tuple(coefficients)
         self.names = tuple(coefficient.name for coefficient in coefficients)
+        self.positive = np.array([coefficient.positive for coefficient in coefficients], dtype=bool)
         self.target = target
         self.log = log
         self._columns = Rewriter(data)

@@ -2,7 +2,8 @@
 
 `A / N**alpha` with a positive A, whose inner value is a, becomes `exp(a + alpha * [-log N])`: one exponential and no
 division, with the negative logarithm a column that is computed once. And `1 - exp(u)` becomes `-expm1(u)`, for a small
-u is all digits: where only those that rounding leaves count, a fit finds its optimum in them.
+u is all digits: where only those that rounding leaves count, a fit finds its optimum in them. And
+the logarithm of `1 + exp(u)` becomes `softplus(u)`, so that the power of a sharp break does not overflow.
 """
 
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ import numpy as np
 from scaling_cli.core.formulas import Node, compile_tree, names_in
 
 Array = Any
+LARGE = 20.0  # exponent from which powers of ordinary numbers may overflow
 
 
 class Rewriter:
@@ -32,11 +34,11 @@ class Rewriter:
             return tree
         if self._is_data(tree):
             return self._part(tree)
-        if tree[0] == "**" and tree[2][0] != "num" and self._may_take_log(*tree[1:]):
+        if tree[0] == "**" and _is_no_small_number(tree[2]) and self._may_take_log(*tree[1:]):
             return ("exp", ("*", self.rewrite(tree[2]), self._log(tree[1])))
         if tree[0] in ("*", "/") and self._is_power(tree) and self._has_log(tree):
             return ("exp", self._log(tree))
-        return _saturation((tree[0], *(self.rewrite(branch) for branch in tree[1:])))
+        return _stable((tree[0], *(self.rewrite(branch) for branch in tree[1:])))
 
     def columns(self, data: Mapping[str, Array]) -> dict[str, Array]:
         """Return data with the parts beside them."""
@@ -91,15 +93,31 @@ class Rewriter:
             return ("+", self._log(tree[1], negative=negative), self._log(tree[2], negative=other))
         if tree[0] == "**" and self._has_log(tree[1]):
             return ("*", self.rewrite(tree[2]), self._log(tree[1], negative=negative))
-        plain = self.rewrite(tree[1]) if tree[0] == "exp" else ("log", self.rewrite(tree))
+        plain = self.rewrite(tree[1]) if tree[0] == "exp" else _stable(("log", self.rewrite(tree)))
         return ("neg", plain) if negative else plain
 
 
-def _saturation(tree: Node) -> Node:
-    """Return the tree with 1 - exp(u) and exp(u) - 1 by expm1, which keeps the digits of a small u."""
+def _is_no_small_number(exponent: Node) -> bool:
+    return bool(exponent[0] != "num" or abs(exponent[1]) > LARGE)
+
+
+def _stable(tree: Node) -> Node:
+    """Return the tree without steps that lose digits or overflow where the whole does not."""
     one: Node = ("num", 1.0)
     if tree[0] == "-" and tree[1] == one and tree[2][0] == "exp":
         return ("neg", ("expm1", tree[2][1]))
     if tree[0] == "-" and tree[1][0] == "exp" and tree[2] == one:
         return ("expm1", tree[1][1])
+    if tree[0] == "log" and (inside := _above_one(tree[1])):
+        return ("softplus", inside)
+    if tree[0] == "**" and tree[2][0] == "num" and (inside := _above_one(tree[1])):
+        return ("exp", ("*", tree[2], ("softplus", inside)))
     return tree
+
+
+def _above_one(tree: Node) -> Node | None:
+    """Return u of 1 + exp(u)."""
+    if tree[0] == "+" and ("num", 1.0) in tree[1:]:
+        other = tree[2] if tree[1] == ("num", 1.0) else tree[1]
+        return other[1] if other[0] == "exp" else None
+    return None

@@ -20,6 +20,7 @@ class Residuals(Protocol):
     """What steps need to know of a problem; see Problem."""
 
     size: int
+    positive: Array  # (k,), which inner values are logarithms
 
     @property
     def rounding(self) -> float:

@@ -27,6 +27,7 @@ class Search(NamedTuple):
         careful: the least damping after a step that failed.
         enough: the relative gradient at which to stop.
         close: the share of the way from start to optimum, in standard errors, that may be left.
+        longest: how many e-folds a positive coefficient may move in one step.
         axes: (k, k), columns along which the objective is about equally curved; None for the coefficients themselves,
             each in units of its own effect.
     """
@@ -37,6 +38,7 @@ class Search(NamedTuple):
     careful: float = 1e-4
     enough: float = LAST_DIGIT
     close: float = 0.0
+    longest: float = np.inf
     axes: Array | None = None
 
 
@@ -141,7 +143,8 @@ class _Descent:
         """
         ahead = solver.step(self.found.gradient, damping)
         if self.search.exact is not False:
-            return ahead
+            farthest = np.abs(ahead[:, self.problem.positive]).max(axis=1, initial=1e-300)
+            return ahead * np.minimum(1.0, self.search.longest / farthest)[:, None]
         problem, cost, inner = self.problem.part(self.active), self.cost.part(self.active), self.inner[self.active]
         aside = 0.5 * solver.step(bend_slope(problem, cost, inner, ahead), damping)
         sizes = [np.linalg.norm(part * self.found.scale, axis=1) for part in (aside, ahead)]

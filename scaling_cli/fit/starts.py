@@ -31,7 +31,7 @@ def starting_points(problem: Problem, tree: Node, count: int, seed: int) -> Arra
     given = problem.starts
     noise = rng.standard_normal((count, given.size))
     noise[0] = 0.0
-    positive = np.array([coefficient.positive for coefficient in problem.coefficients])
+    positive = problem.positive
     units = 10.0 ** np.resize(DECADES, count)[:, None]  # a wrong unit of the data moves all of them alike
     points = np.where(positive, given + SPREAD * noise, given * (1.0 + SPREAD * noise) * units)
     points[1:] = _with_breaks(problem, tree, points[1:], np.random.default_rng([seed, 1]))

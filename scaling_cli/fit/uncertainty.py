@@ -66,7 +66,7 @@ def spread_from_covariance(problem: Problem, fit: PointFit, covariance: Array, *
     """Return standard errors by the delta method and Student intervals, on the log scale for positive coefficients."""
     inner = np.sqrt(np.maximum(np.diagonal(covariance), 0.0))
     factor = stdtrit(max(problem.size - len(inner), 1), 0.5 + level / 2.0)
-    positive = np.array([coefficient.positive for coefficient in problem.coefficients])
+    positive = problem.positive
     scale = np.where(positive, fit.values, 1.0)
     low, high = (problem.outer((fit.inner + sign * factor * inner)[None])[0] for sign in (-1.0, 1.0))
     return Spread(scale * inner, low, high, covariance * np.outer(scale, scale), "analytic")

@@ -2,9 +2,10 @@
 
 import math
 
+import numpy as np
 import pytest
 
-from scaling_cli.core.duals import FUNCTIONS
+from scaling_cli.core.duals import FUNCTIONS, Dual
 from scaling_cli.core.formulas import (
     CONSTANTS,
     MAX_BRACKETS,
@@ -252,3 +253,20 @@ def test_powers_stay_real() -> None:
         value("a**b", a=0.0, b=-0.5)
     with pytest.raises(OverflowError):
         value("a**b", a=1e300, b=2.0)
+
+
+@pytest.mark.parametrize("text", ["(1 + (D / 1e9)**(1 / f))**(-0.1 * f)", "((D / 1e9)**(1 / f) + 1)**(-0.1 * f)"])
+def test_a_sharp_break_does_not_overflow(text: str) -> None:
+    """Its limit without width is max(1, D / 1e9)**-0.1; 1000**1000 alone is beyond a double."""
+    for width in (1e-3, 1e-12):
+        assert value(text, f=width, D=1e12) == pytest.approx(1000.0**-0.1, rel=1e-12)
+        assert value(text, f=width, D=1e7) == 1.0
+    found = compile_tree(parse(text))({"f": 1e-3, "D": np.array([1e7, 1e9, 1e12])})
+    assert found == pytest.approx(np.array([1.0, 2.0**-1e-4, 1000.0**-0.1]), rel=1e-12)
+    slope = compile_tree(parse(text))({"f": 1e-3, "D": Dual(1e12, 1.0)}).slope
+    assert slope == pytest.approx(-0.1 * 1000.0**-0.1 / 1e12, rel=1e-12)
+
+
+def test_one_and_a_power_of_zero_keep_their_value() -> None:
+    assert value("(1 + x**2)**0.5", x=0.0) == 1.0
+    assert value("(1 + x**2)**0.5", x=-3.0) == pytest.approx(math.sqrt(10.0), rel=1e-15)

@@ -14,6 +14,7 @@ FORMULAS = [
     "exp(a) / x**b", "exp(a) * x**-b * y", "(exp(a) / x)**b", "2 * x**b / y**c", "(a + b / x)**c", "x**2 * y / 3",
     "log(x * y) * a", "z**2 * a", "exp(a * z)", "(z * z)**2 + z * a", "-(x**a)", "(x**a)**b", "exp(a) * x", "b**x",
     "min(x, y)**a", "(2 * y)**(a * x)", "exp(-b * x) / exp(-c * y)", "1 - exp(-x / b)", "exp(a * x) - 1", "1 - x**-b",
+    "(1 + (x / b)**(1 / a))**(c * a)", "((x / b)**a + 1)**-0.3", "log(1 + exp(a * z))", "(1 + x)**a", "(1 + x**25)**b",
 ]  # fmt: skip
 
 
@@ -61,6 +62,20 @@ def test_a_saturation_keeps_the_digits_of_a_small_argument() -> None:
     tape, rewriter = rewritten("b * (1 - exp(-x / b))")
     given = {**rewriter.columns(DATA), "b": np.array([[1e9]])}
     assert tape.values(given)[-1][0] == pytest.approx(DATA["x"] - DATA["x"] ** 2 / 2e9, rel=1e-15)
+
+
+@pytest.mark.parametrize("width", [1e-3, 1e-100])
+def test_a_break_may_be_as_sharp_as_it_likes(width: float) -> None:
+    """The less its width, the nearer the formula comes to max(1, x / b)**c, and its slopes stay finite."""
+    problem = Problem(
+        parse("(1 + (x / b)**(1 / a))**(c * a)"), [Coefficient(name, AT[name], name != "c") for name in "abc"],
+        {"x": DATA["x"]}, target=np.ones(4), log=True,
+    )  # fmt: skip
+    inner = problem.inner(np.array([[width, 1.3, -0.4]]))
+    assert problem.predictions(inner)[0] == pytest.approx(np.maximum(1.0, DATA["x"] / 1.3) ** -0.4, rel=1e-3)
+    _, jacobian = problem.jacobian(inner)
+    assert jacobian[0, 1] == pytest.approx(np.where(DATA["x"] > 1.3, 0.4, 0.0))  # by log b
+    assert np.isfinite(problem.curvature(inner)).all()
 
 
 def test_columns_follow_other_data() -> None:
