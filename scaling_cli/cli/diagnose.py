@@ -59,7 +59,10 @@ def _subject(tokens: str | None, texts: dict[str, str | None]) -> "Subject":
 
     given = {option: text for option, text in texts.items() if text is not None}
     if len(given) > 1:
-        raise InputError(f"{' and '.join(given)} are both given", "each says how many params: leave out the others")
+        from scaling_cli.core.notes import listed
+
+        number = "both" if len(given) == 2 else "all"
+        raise InputError(f"{listed(given)} are {number} given", "each says how many params: give one of them")
     if not given:
         raise InputError("no model is given", "such as --model gpt-3, or --params 175B --tokens 300B")
     ((option, text),) = given.items()

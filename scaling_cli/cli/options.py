@@ -107,7 +107,10 @@ def refuse_beside(context: typer.Context, option: str, *, allowed: tuple[str, ..
         if param.name not in allowed and getattr(context.get_parameter_source(param.name or ""), "name", "") == GIVEN
     ]
     if given:
-        raise InputError(f"{option} and {', '.join(given)} are both given", "leave out the others")
+        from scaling_cli.core.notes import listed
+
+        hint = "leave it out" if len(given) == 1 else "leave them out"
+        raise InputError(f"{listed(given)} cannot be given with {option}", hint)
 
 
 def laws(names: list[str]) -> list[Law]:

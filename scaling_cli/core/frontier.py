@@ -80,7 +80,9 @@ class Frontier:
         elif self.surface.has_loss:
             params = self.surface.optimal_params(flops)
         else:
-            raise NoAnswer(f"{self.surface.law.id} states no optimal split")
+            from scaling_cli.core.askable import without_split  # most laws have one
+
+            raise NoAnswer(f"{self.surface.law.id} states no optimal split", *without_split(self.surface.law))
         return params, self.surface.tokens_for(flops, params)
 
     def loss(self, flops: Value) -> Value:

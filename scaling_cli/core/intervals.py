@@ -1,15 +1,17 @@
 """How far an answer moves with the draws of its law: every draw is asked the same question."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from scaling_cli.core import answers, losses
 from scaling_cli.core.answers import Plan
 from scaling_cli.core.duals import Value, library_of
+from scaling_cli.core.fingerprints import changed_constants
 from scaling_cli.core.frontier import Frontier
 from scaling_cli.core.knowns import check_counts, check_knowns
-from scaling_cli.core.laws import Draws, Law
+from scaling_cli.core.laws import Draws, Law, names_below
 from scaling_cli.core.losses import Loss, predict_loss
+from scaling_cli.core.notes import listed
 from scaling_cli.core.plans import Planner
 from scaling_cli.core.relations import Settings
 from scaling_cli.core.surface import Surface
@@ -19,7 +21,7 @@ from scaling_cli.errors import NoAnswer
 Known = Mapping[str, Value]
 Answer = Mapping[str, Value]
 Ask = Callable[[Law, Known], Plan | Loss]
-Ends = tuple[Answer, Answer, str]  # low and high by name, and a note
+Ends = tuple[Answer, Answer, tuple[str, ...]]  # low and high by name, and notes
 
 FEWEST = 20  # answers that an interval needs: fewer say nothing of a twentieth
 MOST_WITHOUT = 0.05  # share of draws without an answer beyond which what the others say is no interval
@@ -28,7 +30,7 @@ AT_ONCE = 2_000_000  # answers to hold in memory of one quantity, where arrays a
 
 
 def plan_interval(plan: Plan, law: Law, known: Known, settings: Settings) -> Plan:
-    """Return a plan with the interval of each of its quantities, and a note that says what it is.
+    """Return a plan with the interval of each of its quantities, and notes that say what it is and what has none.
 
     Args:
         plan: the law's answer.
@@ -37,17 +39,34 @@ def plan_interval(plan: Plan, law: Law, known: Known, settings: Settings) -> Pla
         settings: values of the law's declared variables.
     """
     names = [name for name in answers.UNCERTAIN if getattr(plan, name) is not None]
+    plan = plan._replace(notes=(*plan.notes, *without_interval(plan, law)))
+    if not set(names) - known.keys():  # it says nothing but what was given
+        return plan
     ask: Ask = lambda draw, at: _DrawPlanner(draw, settings, plan).answer(at)  # noqa: E731
-    low, high, note = interval(law, ask, check_knowns(known), names)
-    return plan._replace(low=low, high=high, notes=(*plan.notes, note))
+    low, high, notes = interval(law, ask, check_knowns(known), names)
+    return plan._replace(low=low, high=high, notes=(*plan.notes, *notes))
 
 
 def loss_interval(loss: Loss, law: Law, settings: Settings) -> Loss:
     """Return a loss with the interval of it and of its parts, and a note that says what it is; see `plan_interval`."""
     names = [name for name in losses.UNCERTAIN if getattr(loss, name) is not None]
     ask: Ask = lambda draw, at: predict_loss(draw, at["params"], at["tokens"], settings)  # noqa: E731
-    low, high, note = interval(law, ask, check_counts({"params": loss.params, "tokens": loss.tokens}), names)
-    return loss._replace(low=low, high=high, notes=(*loss.notes, note))
+    low, high, notes = interval(law, ask, check_counts({"params": loss.params, "tokens": loss.tokens}), names)
+    return loss._replace(low=low, high=high, notes=(*loss.notes, *notes))
+
+
+def without_interval(plan: Plan, law: Law) -> Iterator[str]:
+    """Say which of the further relations of a plan move with the draws: only its own quantities have an interval."""
+    draws = law.draws or Draws((), ())
+    moved = {draws.relation, *(name for name in draws.names if name in law.coefficients)}
+    told = [getattr(plan, name) for name in answers.UNCERTAIN]
+    names = [name for name, value in plan.relations.items() if value not in told and names_below(law, [name]) & moved]
+    if names:
+        source = law.relations[draws.relation].uncertainty.get("draws")
+        where = f"; its {draws.origin} are in {source['file']}" if isinstance(source, Mapping) else ""
+        yield (
+            f"{law.id}: no interval of {listed(names)}: intervals are of flops, params, tokens and loss alone{where}"
+        )
 
 
 class _DrawPlanner(Planner):
@@ -84,31 +103,51 @@ class _DrawSurface(Surface):
 
 
 def interval(law: Law, ask: Ask, known: Known, names: Sequence[str]) -> Ends:
-    """Return the ends of each named quantity over the draws of a law, and a note that says what they are."""
+    """Return the ends of each named quantity over the draws of a law, and notes: what they are, and which have none."""
     draws = law.draws or Draws((), ())
     if any(is_array(value) for value in known.values()):
         return _of_arrays(law, draws, ask, known, names=names)
     asked = [_answer(ask, law.with_draw(i), known, names) for i in range(len(draws.rows))]
-    answers = [answer for answer in asked if answer and all(map(math.isfinite, answer.values()))]
-    without = len(asked) - len(answers)
-    if len(answers) < FEWEST or without > MOST_WITHOUT * len(asked):
-        why = (
-            f"{without} of {len(asked)} {draws.origin} have no answer here" if without else f"{len(asked)} are too few"
-        )
-        return {}, {}, f"{law.id}: no interval over its {draws.origin}: {why}"
-    ordered = {name: sorted(answer[name] for answer in answers) for name in names}
-    low, high = ({name: _quantile(values, share) for name, values in ordered.items()} for share in _shares(draws))
+    ordered = {name: sorted(answer[name] for answer, _ in asked if _has(answer, name)) for name in names}
+    sure = [name for name in names if _is_enough(len(ordered[name]), len(asked))]
+    reasons = list(filter(None, (reason for _, reason in asked)))
+    why = _why_not(draws, len(asked) - min(map(len, ordered.values())), reasons)
+    if not sure:
+        return {}, {}, (f"{law.id}: no interval over its {draws.origin}: {why}",)
+    low, high = ({name: _quantile(ordered[name], share) for name in sure} for share in _shares(draws))
+    without = len(asked) - min(len(ordered[name]) for name in sure)
     missing = f", without {without} that have no answer here" if without else ""
-    return low, high, f"{law.id}: low and high are the {_meaning(draws)}{missing}"
+    unsure = [name for name in names if name not in sure]
+    none = f"; no interval of {listed(unsure)}: {why}" if unsure else ""
+    note = f"{law.id}: low and high are the {_meaning(draws)}{missing}{none}"
+    return low, high, (*changed_constants(law), note)
 
 
-def _answer(ask: Ask, draw: Law, known: Known, names: Sequence[str]) -> Answer | None:
+def _answer(ask: Ask, draw: Law, known: Known, names: Sequence[str]) -> tuple[Answer, str]:
+    """Return what a draw says of the names, without those that it says nothing of, and why where it says nothing."""
     try:
         answer = ask(draw, known)
-    except (NoAnswer, ArithmeticError, ValueError):
-        return None
-    found = {name: getattr(answer, name) for name in names}
-    return None if any(value is None for value in found.values()) else found
+    except NoAnswer as error:
+        return {}, error.message.removeprefix(f"{draw.id}: ")
+    except (ArithmeticError, ValueError):
+        return {}, "the answer lies beyond what a double can hold"
+    return {name: value for name in names if (value := getattr(answer, name)) is not None}, ""
+
+
+def _has(answer: Answer, name: str) -> bool:
+    return name in answer and math.isfinite(answer[name])
+
+
+def _is_enough(count: int, asked: int) -> bool:
+    return count >= FEWEST and asked - count <= MOST_WITHOUT * asked
+
+
+def _why_not(draws: Draws, without: int, reasons: Sequence[str]) -> str:
+    """Say why draws give no interval: they are few, or too many of them have no answer."""
+    if len(draws.rows) < FEWEST:
+        return f"{len(draws.rows)} are too few, expected at least {FEWEST}"
+    some = f"{without} of {len(draws.rows)} {draws.origin} have"
+    return f"{some} no answer here, such as: {reasons[0]}" if reasons else f"{some} none"
 
 
 def _quantile(ordered: Sequence[float], share: float) -> float:
@@ -134,16 +173,15 @@ def _of_arrays(law: Law, draws: Draws, ask: Ask, known: Known, *, names: Sequenc
     parts: list[Array] = []
     for start in range(0, given.size, width):
         part = {name: value.ravel()[start : start + width] for name, value in known.items()}
-        answers = [_answer(ask, law.with_draw(i), part, names) for i in range(len(draws.rows))]
-        blank = dict.fromkeys(names, xp.nan)
+        answers = [_answer(ask, law.with_draw(i), part, names)[0] for i in range(len(draws.rows))]
         shape = next(iter(part.values())).shape
-        table = [[xp.broadcast_to((answer or blank)[name], shape) for name in names] for answer in answers]
+        table = [[xp.broadcast_to(answer.get(name, xp.nan), shape) for name in names] for answer in answers]
         parts.append(_array_quantiles(xp.array(table), _shares(draws)))
     ends = xp.concatenate(parts, axis=2).reshape(2, len(names), *given.shape)
     low, high = (dict(zip(names, end, strict=True)) for end in ends)
     missing = int(xp.isnan(ends[0]).any(axis=0).sum())
     note = f"; {missing} of {given.size} answers have none" if missing else ""
-    return low, high, f"{law.id}: low and high are the {_meaning(draws)}{note}"
+    return low, high, (*changed_constants(law), f"{law.id}: low and high are the {_meaning(draws)}{note}")
 
 
 def _array_quantiles(table: Array, shares: Sequence[float]) -> Array:

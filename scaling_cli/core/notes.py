@@ -12,6 +12,16 @@ BARELY = 1.005  # a factor that three digits would show as 1
 SLACK = 1e-9  # rounding of an answer that lies on the end of a range
 
 
+def listed(names: Iterable[str]) -> str:
+    """Return one name or more as a sentence has them.
+
+    >>> listed(["params", "tokens", "loss"])
+    'params, tokens and loss'
+    """
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
+
+
 def point(flops: Value, params: Value, tokens: Value, loss: Value) -> dict[str, Value]:
     """Return the quantities of an answer by letter, without those that are None."""
     values = {"C": flops, "N": params, "D": tokens, "L": loss}

@@ -160,11 +160,12 @@ def _with_interval(plan: Plan, law: Law, known: Mapping[str, Value], ask: Callab
     """Return a plan with its interval where the law carries draws: each is asked for its own best run."""
     if not law.draws:
         return plan
-    from scaling_cli.core.intervals import interval  # most laws carry no draws
+    from scaling_cli.core.intervals import interval, without_interval  # most laws carry no draws
 
     names = [name for name in UNCERTAIN if getattr(plan, name) is not None]
-    low, high, note = interval(law, ask, check_knowns(known) if known else {}, names)
-    return plan._replace(low={**low, **plan.low}, high={**high, **plan.high}, notes=(*plan.notes, note))
+    low, high, notes = interval(law, ask, check_knowns(known) if known else {}, names)
+    notes = (*plan.notes, *without_interval(plan, law), *notes)
+    return plan._replace(low={**low, **plan.low}, high={**high, **plan.high}, notes=notes)
 
 
 def _run_alone(law: Law, values: Known, settings: Settings, demands: Demands, decay: Decay) -> Plan:

@@ -36,6 +36,11 @@ _NAMES = {
     (_SECOND, "flops"): "c",
     (_SECOND, "loss"): "train_loss training_loss loss_train final_train_loss train_loss_final l",
 }
+_VARIABLES = {  # of laws, by the names that laws give them
+    "U": "U unique_tokens n_unique_tokens num_unique_tokens tokens_unique unique_train_tokens unique_token_count",
+    "experts": "experts n_experts num_experts expert_count number_of_experts",
+    "active_params": "active_params n_active_params num_active_params params_active active_parameters",
+}
 _PREFIX = re.compile(r"(?:config|params|metrics|summary)[./](?=.)", re.IGNORECASE)  # of W&B and of MLflow exports
 _CHARTED = re.compile(r" - .*__(MIN|MAX)$")
 _LISTED = 20  # columns named in a message
@@ -80,6 +85,18 @@ class Header:
             if found:
                 return self._only(found, role)
         return None
+
+    def variable(self, name: str) -> int | None:
+        """Return the column of a variable of a law: by its own name, else by a usual one; None if there is none.
+
+        Raises: FileError if it could be one of several.
+        """
+        position = self.position(name)
+        if position is not None:
+            return position
+        usual = set(map(_letters, _VARIABLES.get(name, "").split()))
+        found = [i for i, letters in enumerate(self._bare) if letters in usual]
+        return self._only(found, name) if found else None
 
     def find(self, *words: str) -> list[int]:
         """Return the columns that bear one of the words, if any."""
@@ -126,6 +143,11 @@ def usual_role(name: str) -> str:
     ('params', 'loss', '')
     """
     return _KNOWN.get(_letters(name), ("", _USUAL))[0]
+
+
+def is_variable(name: str) -> bool:
+    """Return whether a name is one that means the same variable in every law: U is unique tokens."""
+    return name in _VARIABLES
 
 
 def _letters(name: str) -> str:

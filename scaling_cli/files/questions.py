@@ -17,17 +17,19 @@ class Question:
 
     Fields:
         names, target: the quantities that each run must have; of these, the one that rows may lack.
+        weights: the one that says how much a run counts; '' where each counts alike.
         beside: further ones that the table or the user gives.
         compared, labels: where the condition's numbers come from, and the columns that are read as text.
         states: the columns in which trackers say how a run ended.
     """
 
     def __init__(
-        self, columns: Columns, needed: Sequence[str], *, extra: Sequence[str], where: str, group: str
+        self, columns: Columns, needed: Sequence[str], *, extra: Sequence[str], where: str, weights: str, group: str
     ) -> None:
         self.columns = columns
         self.group = group
-        self.names = tuple(dict.fromkeys((*needed, *extra)))
+        self.weights = weights
+        self.names = tuple(dict.fromkeys((*needed, *extra, *filter(None, [weights]))))
         self.target = needed[-1] if needed else ""
         for name in self.names:
             columns.define(name)

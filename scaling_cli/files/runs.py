@@ -28,13 +28,14 @@ def read_runs(
     where: str = "",
     needed: Sequence[str] = ("params", "tokens", "loss"),
     extra: Sequence[str] = (),
+    weights: str = "",
     group: str = "",
     flops_from: str = "",
 ) -> Runs:
     """Return the training runs in a table: CSV, TSV, JSON Lines or Parquet.
 
-    Of params, tokens and flops a missing one is derived by C = 6ND. Rows without a finite target and exact duplicates
-    are dropped, and counted. Cells are numbers as people write them: 70B, 1.4T.
+    Of params, tokens and flops a missing one is derived by C = 6ND. Rows without a finite target, rows of weight 0 and
+    exact duplicates are dropped, and counted. Cells are numbers as people write them: 70B, 1.4T.
 
     Args:
         path: the table; '-' is standard input.
@@ -42,6 +43,7 @@ def read_runs(
         where: which rows to take, such as "flops < 1e21 and subset == 'hot'".
         needed: the quantities that each run must have, or columns by name; the last is the target.
         extra: more of them.
+        weights: one more, which says how much each run counts.
         group: a column whose texts say which runs belong together.
         flops_from: 6nd works flops out from params and tokens even where the table has them.
 
@@ -55,7 +57,7 @@ def read_runs(
         raise InputError("--flops-from and --columns flops are both given", "give one of them")
     with open_table(path) as table:
         meaning = Columns(Header(table.path, table.header), columns or {}, recompute=bool(flops_from))
-        question = Question(meaning, needed, extra=extra, where=where, group=group)
+        question = Question(meaning, needed, extra=extra, where=where, weights=weights, group=group)
         cells = Cells(table, question.kinds(), labels={*question.labels.values(), *question.states})
         sha256 = table.sha256()
     if not len(cells):

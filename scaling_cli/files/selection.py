@@ -1,4 +1,4 @@
-"""Which rows of a run table count: those that are asked for, have a finite target, and are no copy of another."""
+"""Which rows of a run table count: those asked for, with a finite target and some weight, and no copy of another."""
 
 import math
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ from scaling_cli.files.cells import Cells, Quantities
 from scaling_cli.files.questions import Question
 
 OUTSIDE = "outside --where"
+WEIGHTLESS = "weight 0"
 
 
 class Selection:
@@ -31,6 +32,9 @@ class Selection:
             self._leave_out(_outside(question.condition, question, cells=cells, quantities=quantities), OUTSIDE)
         if question.target:
             self._leave_out(self._without(question.target, quantities), f"no finite {question.target}")
+        if question.weights:
+            weights = quantities[question.weights]
+            self._leave_out([row for row in self.rows if weights[row] == 0.0], WEIGHTLESS)
         self._leave_out(self._duplicates(question, cells, quantities=quantities), "exact duplicate of an earlier row")
 
     def _leave_out(self, out: Sequence[int], reason: str) -> None:

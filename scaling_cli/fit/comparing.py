@@ -101,7 +101,8 @@ def _contender(form: Form, sample: Sample, options: Options, *, sizes: Sizes, te
     score = criterion(options.objective, point.objective, sample.target, weights=sample.weights, coefficients=k)
     return Contender(
         form.name, text, coefficients_at(form, problem, point.inner), k, miss, bias,
-        point.objective, score, left, point.certificate.converged, (*_remarks(point, left), *trouble),
+        options.objective.told(point.objective), score, left, point.certificate.converged,
+        (*_remarks(point, left), *trouble),
     )  # fmt: skip
 
 
@@ -139,8 +140,6 @@ def _held_out(
     if not errors:
         return None, None, ()
     every, counts = np.concatenate(errors), np.concatenate(weights)
-    if not counts.sum() > 0.0:
-        return None, None, ("no held-out error: the weights of the larger runs are zero",)
     return float(np.sqrt(counts @ every**2 / counts.sum())), float(counts @ every / counts.sum()), ()
 
 

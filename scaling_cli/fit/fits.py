@@ -32,6 +32,7 @@ ALONE = "one start alone of {} led to this optimum: there may be a lower one, wh
 
 
 VANISHES = "{0} ends at zero, where it has no effect: --fix {0}=0 leaves it out"
+LIMIT = "{0} goes to zero, where the formula has no value: the limit fits best, which {1:.3g} stands for"
 FEW = "resampled by {} groups: so few show too little of what another group would do, and intervals come out too narrow"
 FEW_GROUPS = 5  # ours: below it a tenth or more of the draws are one group alone, or all groups once
 SAME = 1e-12  # relative: of objectives that rounding alone sets apart
@@ -72,8 +73,8 @@ class Fit(NamedTuple):
 
     @property
     def value(self) -> float:
-        """The objective reached."""
-        return self.point.objective
+        """The objective reached, as people are told it."""
+        return self.objective.told(self.point.objective)
 
     @property
     def certificate(self) -> Certificate:
@@ -137,6 +138,8 @@ def _doubts(problem: Problem, point: PointFit, objective: Objective, sample: Sam
             without = float(objective.value(problem.residuals(inner[None]), sample.weights)[0])
         if without <= point.objective * (1.0 + SAME):
             yield VANISHES.format(coefficient.name)
+        elif point.vanished[i]:
+            yield LIMIT.format(coefficient.name, point.values[i])
 
 
 def optimum(form: Form, sample: Sample, options: Options, *, starts: int = STARTS) -> tuple[Problem, PointFit]:

@@ -30,7 +30,8 @@ class Objective(NamedTuple):
     """A sum over runs of weight * rho(residual).
 
     `delta` is where Huber's rho turns from a square into a line; 0 stands for absolute values, inf for squares.
-    `above` and `below` weigh residuals of either sign (prediction above or below the run).
+    `above` and `below` weigh residuals of either sign (prediction above or below the run). People are told a sum in
+    units of `unit`; everything that searches or infers takes it as it is minimised.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Objective(NamedTuple):
     delta: float
     above: float = 1.0
     below: float = 1.0
+    unit: float = 1.0
 
     @property
     def is_smooth(self) -> bool:
@@ -50,6 +52,16 @@ class Objective(NamedTuple):
         Squares count as r**2, Huber's as r**2 / 2 inside delta, absolute values as |r|.
         """
         return (self._side(residuals) * self._size(residuals) * weights).sum(axis=-1)
+
+    def told(self, value: float) -> float:
+        """Return a value of the objective as its literature counts it: half of what is minimised, for a quantile.
+
+        A quantile is minimised so that the middle one is absolute values; its pinball loss is the sum of
+        max(q r, (q - 1) r), r the run less the prediction.
+
+        Source: Koenker and Bassett 1978, doi:10.2307/1913643.
+        """
+        return value / self.unit
 
     def rho(self, residuals: Array, delta: float) -> Rho:
         """Return rho and its slopes, with a threshold that may be wider than the objective's."""
@@ -117,5 +129,5 @@ def objective(name: str, delta: float = DELTA, quantile: float | None = None) ->
             raise InputError(f"--quantile is {quantile:g}", "expected a share between 0 and 1, such as 0.1")
         # a prediction above the run costs 1 - q, one below costs q: then a share q of the runs lies below
         name = f"quantile-{quantile:g}{'-log' if log else ''}"
-        return Objective(name, log, 0.0, above=2.0 * (1.0 - quantile), below=2.0 * quantile)
+        return Objective(name, log, 0.0, above=2.0 * (1.0 - quantile), below=2.0 * quantile, unit=2.0)
     return Objective(name, log, {"huber": delta, "ls": np.inf, "lad": 0.0}[kind])

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import stdtrit
 
+from scaling_cli.core.askable import first_question
 from scaling_cli.core.formulas import Formula, compile_tree
 from scaling_cli.core.laws import QUANTITIES, Law, Relation
 from scaling_cli.core.plans import Planner
@@ -14,7 +15,7 @@ from scaling_cli.core.runs import Runs
 from scaling_cli.core.surface import Surface
 from scaling_cli.errors import InputError, NoAnswer
 from scaling_cli.fit.fits import Fit, fitted_law
-from scaling_cli.fit.forms import written_default
+from scaling_cli.fit.forms import Form, written_default
 from scaling_cli.fit.holdouts import HoldOut, new_run_variance
 from scaling_cli.fit.uncertainty import LEVEL
 
@@ -96,7 +97,10 @@ def predict(fit: Fit, budgets: Sequence[float], held: HoldOut, *, seed: int, lev
         if _has_split(fit):
             return []
         raise NoAnswer(f"the fitted form has no optimum: it is not of params and tokens but of {', '.join(unset)}")
-    plans = [planner.plan({"flops": float(c)}) for c in flops]
+    try:
+        plans = [planner.plan({"flops": float(c)}) for c in flops]
+    except NoAnswer as error:
+        raise NoAnswer(error.message, *error.hints, "leave out --at to see what was fitted") from error
     best = np.array([[plan.params or np.nan, plan.tokens or np.nan, plan.loss or np.nan] for plan in plans])
     if not np.isfinite(best).all():
         missing = flops[~np.isfinite(best).all(axis=1)][0]
@@ -203,9 +207,19 @@ def _worked_out(law: Law, name: str, sizes: Mapping[str, Array]) -> Array:
     return np.broadcast_to(np.asarray(values, dtype=float), sizes["C"].shape)
 
 
+def check_splits(form: Form) -> None:
+    """Refuse to predict by what is no loss of every run, before it is fitted."""
+    if form.relation == "loss":
+        return
+    question = first_question(form.law, form.relation, splits=False).format("FILE")
+    raise InputError(
+        f"--at asks for the split of a budget, of which a fit of {form.relation} says nothing",
+        f"leave out --at; save the fit, and ask: {question}",
+    )
+
+
 def _planner(fit: Fit) -> Planner:
-    if fit.form.relation != "loss":
-        raise InputError(f"the fit is of {fit.form.relation}, not of a loss", "leave out --at")
+    check_splits(fit.form)
     return Planner(fit.law)
 
 

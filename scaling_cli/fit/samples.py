@@ -56,7 +56,7 @@ def sample_of(
     groups: Sequence[int] | None = None,
     flops: Sequence[float] | None = None,
 ) -> Sample:
-    """Return columns as a sample.
+    """Return columns as a sample, without the runs of weight zero, which would count as runs all the same.
 
     Args:
         data: columns by name, (n,) each.
@@ -77,4 +77,5 @@ def sample_of(
         )
     columns = {name: np.asarray(values, dtype=float) for name, values in data.items()}
     given = None if flops is None else np.asarray(flops, dtype=float)
-    return Sample(columns, wanted, counts, None if groups is None else np.asarray(groups), given)
+    sample = Sample(columns, wanted, counts, None if groups is None else np.asarray(groups), given)
+    return sample if (counts > 0.0).all() else sample.part(counts > 0.0)

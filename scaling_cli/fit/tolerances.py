@@ -25,7 +25,7 @@ def objective_tolerance(fit: Fit | FrontierFit) -> float:
         return OBJECTIVE
     smallest = np.full(fit.sample.size, EXACT * max(1.0, float(np.abs(fit.sample.target).max())))
     exact = float(fit.objective.value(smallest, fit.sample.weights))
-    return max(OBJECTIVE, exact / max(fit.value, 1e-300))
+    return max(OBJECTIVE, exact / max(fit.point.objective, 1e-300))
 
 
 def coefficient_tolerances(fit: Fit | FrontierFit) -> list[float]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from scaling_cli.core.formulas import Node, names_in
-from scaling_cli.core.laws import Law
+from scaling_cli.core.laws import QUANTITIES, Law, names_below
 from scaling_cli.errors import InputError
 from scaling_cli.files.catalogue import law_ids, load_law
 from scaling_cli.fit.forms import DEFAULT_FORM, Form, losses_of, preset_form
@@ -18,13 +18,24 @@ def distinct_forms(columns: Sequence[str]) -> list[Form]:
     Args:
         columns: what the runs have, by the names that formulas use: N, D, C, U, ...
     """
-    laws = [load_law(name) for name in dict.fromkeys([DEFAULT_FORM, *law_ids()])]
-    laws.sort(key=lambda law: law.domain != "text")
     found: dict[str, Form] = {}
-    for law in laws:
-        for form in _forms_of(law, columns):
+    for law in _shipped():
+        mine = [name for name in columns if name in QUANTITIES or name in law.variables]  # x may be a part of another
+        for form in _forms_of(law, mine):
             found.setdefault(shape(form.tree, {coefficient.name for coefficient in form.free}), form)
     return list(found.values())
+
+
+def shipped_variables() -> list[str]:
+    """Return the variables beyond N, D, C and L that any of these forms may have."""
+    losses = [(law, names_below(law, losses_of(law))) for law in _shipped()]
+    return list(dict.fromkeys(name for law, below in losses for name in law.variables if name in below))
+
+
+def _shipped() -> list[Law]:
+    """Return the shipped laws, the usual one first, and those of texts before others."""
+    laws = [load_law(name) for name in dict.fromkeys([DEFAULT_FORM, *law_ids()])]
+    return sorted(laws, key=lambda law: law.domain != "text")
 
 
 def _forms_of(law: Law, columns: Sequence[str]) -> Iterator[Form]:

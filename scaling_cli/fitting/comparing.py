@@ -1,7 +1,7 @@
 """Which form suits a file of runs: several fitted to the same runs and ranked."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from scaling_cli.core.laws import QUANTITIES
 from scaling_cli.errors import InputError, NoAnswer, ScalingError
@@ -11,10 +11,9 @@ from scaling_cli.files.tables import open_table
 from scaling_cli.fit.comparing import Comparison, Contender, compare
 from scaling_cli.fit.fits import Options
 from scaling_cli.fit.forms import Form, settle
-from scaling_cli.fitting.candidates import distinct_forms
+from scaling_cli.fitting.candidates import distinct_forms, shipped_variables
 from scaling_cli.fitting.requests import COLUMNS, Request, aim_of, data_names, form_of, read_columns
-
-UNIQUE = "unique_tokens"  # the column that is taken for U where --columns does not say
+from scaling_cli.fitting.variables import column_notes, found_columns, with_variables
 
 
 def compare_forms(request: Request, forms: Sequence[str] = ()) -> Comparison:
@@ -28,30 +27,37 @@ def compare_forms(request: Request, forms: Sequence[str] = ()) -> Comparison:
     Raises: FileError and InputError for a wrong file or question; NoAnswer when the runs determine none of the forms.
     """
     aim = aim_of(request)
-    request, known = _with_columns(request)
     shipped = not forms and request.form is None
-    wanted = distinct_forms(known) if shipped else []
-    names = dict.fromkeys([*([request.form] if request.form else []), *forms])
-    wanted += [form_of(_alone(request, form=name)) for name in names]
-    if request.formula is not None:
-        wanted.append(form_of(_alone(request, formula=request.formula, positive=request.positive)))
-    wanted = _settled(wanted, request)
+    pairs = [with_variables(one) for one in _one_by_one(request, forms)]
+    alone = [one for one, _ in pairs]
+    found = {name: text for one in alone for name, text in one.columns.items() if name not in request.columns}
+    if shipped:
+        found |= found_columns(request, [name for name in shipped_variables() if name not in found])
+    request = request._replace(columns={**request.columns, **found})
+    known = _known(request)
+    wanted = _settled([*(distinct_forms(known) if shipped else []), *map(form_of, alone)], request)
     usable = [form for form in wanted if _lacks(form, known) is None]
     refused = tuple(_refusal(form, known) for form in wanted if _lacks(form, known) is not None)
     if not usable:
         raise NoAnswer("the runs lack the columns of every form", *(f"{one.form}: {one.notes[0]}" for one in refused))
     data = [name for form in usable for name in data_names(form)]
     data += ["N", "D"] if {"N", "D"} <= set(known) else []  # they say how large a run is
-    runs, sample = read_columns(_asking_for(request, data), list(dict.fromkeys(data)))
-    found = compare(usable, sample, Options(aim, draws=0, seed=request.seed), distinct=shipped)
-    return found._replace(contenders=(*found.contenders, *refused), notes=(*runs.notes, *found.notes))
+    taken = {name: text for name, text in found.items() if name in data}
+    given = {name: text for name, text in request.columns.items() if name in taken or name not in found}
+    runs, sample = read_columns(request._replace(columns=given), list(dict.fromkeys(data)))
+    ranked = compare(usable, sample, Options(aim, draws=0, seed=request.seed), distinct=shipped)
+    of_columns = dict.fromkeys([*(note for _, notes in pairs for note in notes), *column_notes(taken)])
+    notes = (*of_columns, *runs.notes, *ranked.notes)
+    return ranked._replace(contenders=(*ranked.contenders, *refused), notes=notes)
 
 
-def _alone(
-    request: Request, *, form: str | None = None, formula: str | None = None, positive: str | None = None
-) -> Request:
-    """Return the request for one form as it stands; what is fixed is settled later, for all of them."""
-    return request._replace(form=form, formula=formula, positive=positive, fix={}, start={})
+def _one_by_one(request: Request, forms: Sequence[str]) -> Iterator[Request]:
+    """Yield the request for each form that it names as it stands; what is fixed is settled later, for all of them."""
+    bare = request._replace(form=None, formula=None, positive=None, fix={}, start={})
+    for name in dict.fromkeys([*([request.form] if request.form else []), *forms]):
+        yield bare._replace(form=name)
+    if request.formula is not None:
+        yield bare._replace(formula=request.formula, positive=request.positive)
 
 
 def _settled(forms: Sequence[Form], request: Request) -> list[Form]:
@@ -70,27 +76,18 @@ def _settled(forms: Sequence[Form], request: Request) -> list[Form]:
     return found
 
 
-def _with_columns(request: Request) -> tuple[Request, list[str]]:
-    """Return the request, with U where the table has unique tokens, and the names of data that the runs have."""
+def _known(request: Request) -> list[str]:
+    """Return the names of data that the runs have, as formulas use them."""
     if request.runs == "-":  # it can be read only once
-        return request, [*COLUMNS, *request.columns]
+        return list(dict.fromkeys([*COLUMNS, *request.columns]))
     with open_table(request.runs) as table:
-        header = Header(table.path, table.header)
-    if "U" not in request.columns and header.position(UNIQUE) is not None:
-        request = request._replace(columns={**request.columns, "U": UNIQUE})
-    columns = Columns(header, request.columns, recompute=bool(request.flops_from))
+        columns = Columns(Header(table.path, table.header), request.columns, recompute=bool(request.flops_from))
     known = []
     for letter, word in COLUMNS.items():
         with contextlib.suppress(ScalingError):  # a form that needs it will say so
             columns.define(word)
             known.append(letter)
-    return request, list(dict.fromkeys([*known, *request.columns]))
-
-
-def _asking_for(request: Request, data: Sequence[str]) -> Request:
-    """Return the request without the U that was found rather than given, where no form asks for it."""
-    kept = {name: text for name, text in request.columns.items() if name != "U" or text != UNIQUE or "U" in data}
-    return request._replace(columns=kept)
+    return list(dict.fromkeys([*known, *request.columns]))
 
 
 def _lacks(form: Form, known: Sequence[str]) -> str | None:

@@ -10,10 +10,11 @@ from scaling_cli.fit.fits import Options, fit_form
 from scaling_cli.fit.forms import Form
 from scaling_cli.fit.holdouts import hold_out, scales
 from scaling_cli.fit.identify import doubts
-from scaling_cli.fit.predictions import Answer, exponents, predict, setting_notes
+from scaling_cli.fit.predictions import Answer, check_splits, exponents, predict, setting_notes
 from scaling_cli.fit.samples import Sample
 from scaling_cli.fitting.manifests import manifest_of
 from scaling_cli.fitting.requests import Request, aim_of, form_of, read_sample
+from scaling_cli.fitting.variables import with_variables
 
 NO_SPLIT = "no exponents: along the largest budget the fitted loss has no minimum between few params and many"
 
@@ -27,8 +28,13 @@ def fit_runs(request: Request, *, progress: Callable[[int], None] | None = None)
 
     Raises: FileError and InputError for a wrong file or question; NoAnswer when the runs do not determine the law.
     """
-    aim, form = aim_of(request), form_of(request)
+    aim = aim_of(request)
+    request, taken = with_variables(request)
+    form = form_of(request)
+    if request.at:
+        check_splits(form)
     runs, sample = read_sample(request, form)
+    runs = runs._replace(notes=(*taken, *runs.notes))
     form = _counting(form, sample, runs)
     fit = fit_form(form, sample, Options(aim, request.draws, request.bootstrap, request.seed, progress))
     fit = fit._replace(law=_described(fit.law, form, sample))

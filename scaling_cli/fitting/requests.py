@@ -173,7 +173,7 @@ def read(request: Request, needed: Sequence[str]) -> Runs:
         columns[target] = target
     return read_runs(
         request.runs, columns=columns, where=request.where, needed=[*dict.fromkeys(needed), target],
-        extra=[request.weights] if request.weights else [], group=request.group, flops_from=request.flops_from,
+        weights=request.weights, group=request.group, flops_from=request.flops_from,
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 import os
 
+from scaling_cli.core.fingerprints import KEY, constants_checksum
 from scaling_cli.core.laws import Draws
 from scaling_cli.files.presets import NAME
 from scaling_cli.files.saving import save_law
@@ -22,7 +23,9 @@ def save_fit(answer: Answer | FrontierAnswer, path: str, *, force: bool = False)
     """
     stem = os.path.splitext(os.path.basename(path))[0].lower()
     law = answer.law._replace(id=stem if NAME.fullmatch(stem) else answer.law.id)
-    save_law(law, path, draws=refits_of(answer), manifest=answer.manifest, force=force)
+    draws = refits_of(answer)
+    constants = {KEY: constants_checksum(law, draws)} if draws else {}
+    save_law(law, path, draws=draws, manifest={**answer.manifest, **constants}, force=force)
 
 
 def refits_of(answer: Answer | FrontierAnswer) -> Draws | None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from shlex import quote
 from typing import TYPE_CHECKING
 
+from scaling_cli.core.askable import first_question
 from scaling_cli.report.catalogue import law_object
 from scaling_cli.report.report import Column, Report, Row, Table
 
@@ -53,7 +54,7 @@ def fit_report(answer: "Answer", *, saved: str | None = None) -> Report:
         "objective": {"name": objective.name, "delta": objective.delta, "value": answer.fit.value},
         **shared_keys(answer),
     }
-    return Report("scaling.fit/1", rows, fit_notes(answer, saved), tables, extra)
+    return Report("scaling.fit/1", rows, fit_notes(answer, saved, answer.fit.form.relation), tables, extra)
 
 
 def coefficient_rows(answer: "Answer | FrontierAnswer") -> list[Row]:
@@ -77,11 +78,12 @@ def prediction_tables(answer: "Answer | FrontierAnswer") -> list[Table]:
     ]
 
 
-def fit_notes(answer: "Answer | FrontierAnswer", saved: str | None) -> list[str]:
-    """Return what to read a fit with."""
+def fit_notes(answer: "Answer | FrontierAnswer", saved: str | None, relation: str = "loss") -> list[str]:
+    """Return what to read a fit of a relation with."""
     notes = [*answer.runs.notes, *answer.fit.notes, *_held_note(answer)]
     if saved:
-        notes.append(f"saved as {saved}: scaling plan --law {quote(saved)} --flops 1e22")
+        question = first_question(answer.law, relation, splits=bool(answer.exponents))
+        notes.append(f"saved as {saved}: {question.format(quote(saved))}")
     return notes + [note for prediction in answer.predictions for note in prediction.notes]
 
 
@@ -116,7 +118,8 @@ def _held_note(answer: "Answer | FrontierAnswer") -> list[str]:
             why = f"no interval of a new run: of {words} none can be held out and leave enough for a law"
         return [f"{why}; plain intervals take it on trust"]
     plural = "" if held.freedom == 1 else "s"
-    errors = "no larger than" if held.ratio == 1.0 else f"{held.ratio:.3g} times what"
+    times = f"{held.ratio:.3g}"
+    errors = "no larger than what" if held.ratio == 1.0 else "about what" if times == "1" else f"{times} times what"
     how = f"Student's t, {held.freedom} degree{plural} of freedom"
     return [
         f"with the largest {held.freedom} of {words} held out, errors were {errors} the fit to the rest expects; "

@@ -192,6 +192,11 @@ def test_a_law_of_ones_own(ask: Ask, tmp_path: Path) -> None:
         (("--params", "7B"), 2, "without --tokens"),
         (("--tokens", "1T"), 2, "no model is given"),
         (("--model", "gpt-3", "--params", "7B"), 2, "--params and --model are both given"),
+        (
+            ("--model", "gpt-3", "--params", "7B", "--config", "c.json"),
+            2,
+            "--params, --model and --config are all given",
+        ),
         (("--model", "gpt-3", "--config", "config.json"), 2, "--model and --config are both given"),
         (("--model", "gtp-3"), 2, "did you mean gpt-3-175b"),
         (("--model", "llama"), 2, "names more than one model"),

@@ -13,8 +13,9 @@ import pytest
 
 from scaling_cli.cli.app import main
 from scaling_cli.files.catalogue import load_law
-from scaling_cli.fitting import Request, fit_runs
+from scaling_cli.fitting import Answer, Request, fit_runs
 from scaling_cli.library import plan
+from scaling_cli.report.fit import fit_notes
 
 RUNS = str(Path(__file__).parents[2] / "examples" / "runs.csv")
 FORMATS = ("table", "json", "csv", "markdown")
@@ -226,6 +227,28 @@ def test_weights_and_groups(ask: Ask, plain: dict[str, float]) -> None:
     assert [row["low"] for row in grouped["rows"]] != [row["low"] for row in alone["rows"]]
 
 
+@pytest.mark.parametrize("more", [(), ("--group", "lab"), ("--bootstrap", "wild"), ("--objective", "ls-log")])
+def test_a_run_of_weight_0_is_as_if_absent(ask: Ask, more: tuple[str, ...], tmp_path: Path) -> None:
+    """In standard errors, refits, groups, ranges and predictions too, and it is counted as dropped."""
+    columns = ("params", "tokens", "loss", "float(params > 6e7)", "params")
+    text = table("params,tokens,loss,w,lab", *columns)
+    rows = [line.split(",") for line in text.splitlines()]
+    kept = "\n".join(",".join(row) for row in rows if row[3] != "0.0") + "\n"
+    argv = ("-", "-f", "json", "--at", "1e22", "--weights", "w", *FEW, *more)
+    path = str(tmp_path / "mine.yaml")
+    weighted, without = parsed(ask(*argv, "--save", path, stdin=text)), parsed(ask(*argv, stdin=kept))
+    gone = len(rows) - len(kept.splitlines())
+    assert gone > 0
+    assert weighted["runs"]["used"] == without["runs"]["used"] == 36 - gone
+    assert [(each["reason"], each["count"]) for each in weighted["runs"]["dropped"]] == [("weight 0", gone)]
+    assert any(f"{gone} rows dropped: weight 0 (rows " in note for note in weighted["notes"])
+    for key in ("rows", "certificate", "predictions", "held_out", "exponents", "law"):
+        assert weighted[key] == without[key], key
+    saved = load_law(path)
+    assert (saved.manifest["rows_read"], saved.manifest["rows_used"]) == (36, 36 - gone)
+    assert ask("--verify", path, "-", stdin=text).code == 0
+
+
 def test_weights_are_one_over_a_variance(ask: Ask) -> None:
     """Only their ratios matter, so that a weight of 2 for every run is not twice the runs."""
     text = table(
@@ -395,6 +418,20 @@ def test_no_exponents_where_there_is_no_optimum(ask: Ask) -> None:
     assert "exponent a" not in ran.out
     assert "no exponents: " in ran.out
     assert parsed(ask(RUNS, *FEW, "--formula", "E + A / (N * D)**a", "-f", "json"))["exponents"] == []
+
+
+# errors held out
+
+
+@pytest.mark.parametrize(
+    ("ratio", "said"),
+    [(1.0, "no larger than what the fit"), (1.003, "about what the fit"), (1.006, "1.01 times what the fit")],
+)
+def test_errors_held_out_are_compared_in_words_where_a_factor_would_say_nothing(ratio: float, said: str) -> None:
+    answer = fit_runs(Request(RUNS, draws=0, at=(1e22,)))
+    assert isinstance(answer, Answer)
+    notes = fit_notes(answer._replace(held=answer.held._replace(ratio=ratio)), None)
+    assert sum(f"errors were {said} to the rest expects" in note for note in notes) == 1
 
 
 # refusals

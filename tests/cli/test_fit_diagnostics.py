@@ -110,9 +110,13 @@ def test_no_form_that_can_be_fitted_is_exit_3(ask: Ask) -> None:
     ("argv", "message"),
     [
         (FORMS, "--form is given 2 times"),
-        (("--compare", "--save", "law.yaml"), "--compare and --save"),
-        (("--compare", "--at", "1e23"), "--compare and --at"),
-        (("--compare", "--diagnostics"), "--compare and --diagnostics"),
+        (("--compare", "--save", "law.yaml"), "--save cannot be given with --compare"),
+        (("--compare", "--at", "1e23"), "--at cannot be given with --compare"),
+        (("--compare", "--diagnostics"), "--diagnostics cannot be given with --compare\n  leave it out"),
+        (
+            ("--compare", "--at", "1e23", "--draws", "40", "--save", "law.yaml"),
+            "--draws, --at and --save cannot be given with --compare\n  leave them out",
+        ),
         (("--method", "isoflop", "--diagnostics"), "--diagnostics and --method isoflop"),
         (("--compare", "--form", "nobody"), "no law has the preset name 'nobody'"),
     ],

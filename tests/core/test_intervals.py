@@ -11,10 +11,13 @@ import pytest
 from scaling_cli.core import intervals
 from scaling_cli.core.answers import UNCERTAIN, Plan
 from scaling_cli.core.comparisons import climb, loss_by_law, plan_law, plan_laws, predict_losses
-from scaling_cli.core.laws import Draws, Law
+from scaling_cli.core.fingerprints import KEY, constants_checksum
+from scaling_cli.core.formulas import Formula
+from scaling_cli.core.laws import Draws, Law, Relation
 from scaling_cli.core.losses import UNCERTAIN as PARTS
 from scaling_cli.core.losses import predict_loss
 from scaling_cli.core.plans import Planner
+from scaling_cli.errors import NoAnswer
 from scaling_cli.files.catalogue import load_law
 from scaling_cli.library import plan
 
@@ -115,19 +118,109 @@ class TestMissing:
         answer = plan_law(self.law(11), {"loss": 2.5}, {})
         assert answer.low == answer.high == {}
         assert answer.params is not None
-        assert answer.notes[-1] == f"{CLOSED}: no interval over its refits: 11 of 200 refits have no answer here"
+        assert answer.notes[-1] == (
+            f"{CLOSED}: no interval over its refits: 11 of 200 refits have no answer here, such as: "
+            "a loss of 2.5 is out of reach"
+        )
 
     def test_few_draws_give_no_interval(self) -> None:
         assert plan_law(self.law(0, 20), {"loss": 2.5}, {}).low
         answer = plan_law(self.law(0, 19), {"loss": 2.5}, {})
         assert answer.low == {}
-        assert answer.notes[-1] == f"{CLOSED}: no interval over its refits: 19 are too few"
+        assert answer.notes[-1] == f"{CLOSED}: no interval over its refits: 19 are too few, expected at least 20"
 
     def test_arrays_have_them_element_by_element(self) -> None:
         answer = plan_law(self.law(11), {"loss": np.array([2.5, 3.5])}, {})
         assert np.isnan(answer.low["params"]).tolist() == [True, False]
         assert answer.low["params"][1] == pytest.approx(plan_law(self.law(11), {"loss": 3.5}, {}).low["params"])
         assert answer.notes[-1].endswith("interval over 200 refits; 1 of 2 answers have none")
+
+
+class TestOtherRelations:
+    """What a plan says beside flops, params, tokens and loss has no interval, and a note says so."""
+
+    def law(self, formula: str = "k * N**a", name: str = "batch_size", **more: Formula) -> Law:
+        source = random.Random(2)
+        rows = tuple((3.0 * source.gauss(1.0, 0.02), 0.4 + source.gauss(0.0, 0.01)) for _ in range(40))
+        relation = Relation(name, Formula(formula), {"k": 3.0, "a": 0.4}, uncertainty={"draws": {"file": "mine.csv"}})
+        others = {other: Relation(other, text) for other, text in more.items()}
+        return Law("mine", {name: relation, **others}, draws=Draws(("k", "a"), rows, name))
+
+    def test_a_plan_of_nothing_else_says_why(self) -> None:
+        answer = plan_law(self.law(), {"params": 1e9}, {})
+        assert answer.relations == pytest.approx({"batch_size": 3.0 * 1e9**0.4})
+        assert answer.low == answer.high == {}
+        assert answer.notes == (
+            "mine states no optimal split",
+            "mine: no interval of batch_size: intervals are of flops, params, tokens and loss alone; its refits are in "
+            "mine.csv",
+        )
+
+    def test_neither_does_compute(self) -> None:
+        (_, note) = plan_law(self.law("k * C**a"), {"flops": 1e22}, {}).notes
+        assert "no answer" not in note
+        assert note.startswith("mine: no interval of batch_size: ")
+
+    def test_beside_an_interval_it_is_said_too(self) -> None:
+        law = self.law("k + N**-a + D**-a", "loss", steps=Formula("loss * 2"), width=Formula("3 * N"))
+        answer = plan_law(law, {"params": 1e9, "tokens": 1e10}, {})
+        assert sorted(answer.relations) == ["steps", "width"]
+        assert answer.low["loss"] < answer.loss < answer.high["loss"]
+        about = [note for note in answer.notes if "interval of" in note]
+        assert len(about) == 1
+        assert about[0].startswith("mine: no interval of steps: ")  # the width is what it is
+        assert answer.notes[-1] == "mine: low and high are the 90 % interval over 40 refits"
+
+    def test_the_loss_itself_is_not_named_again(self) -> None:
+        answer = plan_law(self.law("k * C**-a", "optimal_loss"), {"flops": 1e22}, {})
+        assert list(answer.relations) == ["optimal_loss"]
+        assert answer.low["loss"] < answer.high["loss"]
+        assert not any("no interval" in note for note in answer.notes)
+
+    def test_the_refusal_says_what_to_ask(self) -> None:
+        with pytest.raises(NoAnswer, match="mine states no optimal split") as caught:
+            plan_law(self.law(), {"flops": 1e22}, {})
+        assert caught.value.hints == (
+            "it gives batch_size with --params 1B: `scaling laws` lists what each law relates",
+        )
+
+
+class TestChangedConstants:
+    NOTE = (
+        f"{CLOSED}: its constants were changed since the fit: intervals belong to the fit's own; "
+        "run `scaling fit` again"
+    )
+
+    def law(self) -> Law:
+        law = drawn(CLOSED)
+        assert law.draws
+        return law._replace(manifest={KEY: constants_checksum(law, law.draws)})
+
+    @pytest.mark.parametrize("flops", [1e22, np.array([1e22, 1e23])])
+    def test_are_said(self, flops: float) -> None:
+        law = self.law()
+        edited = law.with_constant("loss", "E", 1.69)
+        assert self.NOTE not in plan_law(law, {"flops": flops}, {}).notes
+        assert self.NOTE in plan_law(edited, {"flops": flops}, {}).notes
+        assert self.NOTE in loss_by_law(edited, 1e9, 1e11, {}).notes
+        assert self.NOTE in climb([edited], 1e21, 1, {})[1].plan.notes
+
+    def test_by_the_last_digit(self) -> None:
+        law = self.law()
+        E = law.relations["loss"].coefficients["E"]
+        assert E
+        assert self.NOTE in plan_law(law.with_constant("loss", "E", math.nextafter(E, 2.0)), {"flops": 1e22}, {}).notes
+        assert self.NOTE not in plan_law(law.with_constant("loss", "E", E), {"flops": 1e22}, {}).notes
+
+    def test_without_a_checksum_nothing_is_said(self) -> None:
+        law = drawn(CLOSED).with_constant("loss", "E", 1.69)
+        assert self.NOTE not in plan_law(law, {"flops": 1e22}, {}).notes
+
+    def test_where_there_is_no_interval_nothing_is_said(self) -> None:
+        edited = self.law().with_constant("loss", "E", 1.69)
+        assert edited.draws
+        few = edited._replace(draws=edited.draws._replace(rows=edited.draws.rows[:5]))
+        assert self.NOTE not in plan_law(few, {"flops": 1e22}, {}).notes
 
 
 class TestArrays:
@@ -168,6 +261,18 @@ class TestLosses:
             values = [getattr(predict_loss(law.with_draw(i), 7e9, 1e12, {}), name) for i in range(50)]
             assert [loss.low[name], loss.high[name]] == pytest.approx(np.quantile(values, [0.05, 0.95]))
         assert loss.notes[-1].endswith("90 % interval over 50 refits")
+
+    def test_a_loss_that_has_no_parts_has_its_interval(self) -> None:
+        """Some draws fall to no floor: they have a loss, and no parts."""
+        law = drawn(CLOSED, 40)
+        assert law.draws
+        rows = [(-1.0, *row[1:]) if i < 4 else row for i, row in enumerate(law.draws.rows)]
+        loss = loss_by_law(law._replace(draws=law.draws._replace(rows=tuple(rows))), 7e9, 1e12, {})
+        assert list(loss.low) == ["loss"]
+        assert loss.notes[-1] == (
+            f"{CLOSED}: low and high are the 90 % interval over 40 refits; "
+            "no interval of irreducible, loss_from_params and loss_from_tokens: 4 of 40 refits have none"
+        )
 
     def test_several_laws_are_asked_each_by_its_own_draws(self) -> None:
         with_draws, without = predict_losses([drawn(CLOSED, 20), load_law("chinchilla")], 1e9, 1e11, {})

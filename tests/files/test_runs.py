@@ -406,6 +406,18 @@ class TestNumbers:
         assert refusal("x,y\n,1\n", needed=("x", "y")).startswith("row 1: x is '', an empty value")
         assert refusal("N,D,loss,w\n1,1,1,\n", extra=["w"]).startswith("row 1: w is ''")
 
+    def test_a_run_of_weight_0_is_dropped(self, read: Read, refusal: Refusal) -> None:
+        text = "N,D,loss,w\n1e8,1e9,3,0\n,,2,0.0\n2e8,1e9,,0\n2e8,1e9,2,-0\n2e8,1e9,2,1\n2e8,1e9,2,2\n"
+        runs = read(text, weights="w")
+        assert (runs.read, runs.used, runs.rows) == (6, 2, [5, 6])
+        assert runs.columns["w"] == [1.0, 2.0]
+        assert runs.dropped == (Dropped("no finite loss", 1, (3,)), Dropped("weight 0", 3, (1, 2, 4)))
+        assert "3 rows dropped: weight 0 (rows 1, 2, 4)" in runs.notes
+        assert read(text, weights="w / 2").columns["w / 2"] == [0.5, 1.0]
+        assert read(text, weights="w", where="params == 2e8").dropped[-1] == Dropped("weight 0", 1, (4,))
+        assert refusal(text, weights="0 * w").startswith("has no rows left: 1 no finite loss; 5 weight 0")
+        assert refusal("N,D,loss,w\n1,1,1,\n", weights="w").startswith("row 1: w is ''")
+
     def test_a_formula_may_be_needed(self, read: Read) -> None:
         assert read("x,y\n1,1\n2,\n", needed=("x", "log(y)")).columns == {"x": [1.0], "log(y)": [0.0]}
 

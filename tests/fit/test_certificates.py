@@ -54,6 +54,24 @@ def test_a_floor_that_squares_put_at_zero_is_found_by_huber(
     assert found.certificate.converged
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_a_narrow_valley_is_followed_to_its_end(seed: int, fit: Solve) -> None:
+    """Eight runs, a condition number of 6e6; scipy's BFGS ends there too, from 30 starts."""
+    loss = [2.049489929614305, 2.0106667539223992, 1.953011780013228, 1.9400836699581772,
+            2.013588772410817, 1.992617948214286, 1.9252726945071232, 1.9368881379013234]  # fmt: skip
+    params, tokens = (
+        [7e9, 13e9, 33e9, 65e9, 7e9, 13e9, 70e9, 8e9],
+        [1e12, 1e12, 1.4e12, 1.4e12, 2e12, 2e12, 2e12, 15e12],
+    )
+    columns = {"N": np.array(params), "D": np.array(tokens), "L": np.array(loss)}
+    found = fit(preset_form(load_law(DEFAULT_FORM), ["N", "D"]), columns, seed=seed)
+    assert found.value == pytest.approx(9.9219254926e-6, rel=1e-10)
+    expected = {"E": 1.6137494, "A": 17969.94, "alpha": 0.5206941, "B": 20.85367, "beta": 0.1535199}
+    assert dict(zip(found.names, found.values, strict=True)) == pytest.approx(expected, rel=1e-6)
+    assert found.certificate.converged
+    assert found.certificate.starts_agreeing >= 2
+
+
 @pytest.mark.parametrize("name", ["huber-log", "ls-log"])
 def test_an_optimum_at_a_floor_of_zero_is_certain(name: str, runs: Runs, fit: Solve, chinchilla: Form) -> None:
     """Runs of a law without a floor, less a little: the best floor is none, and refits may leave it."""

@@ -111,7 +111,10 @@ def test_a_run_of_no_weight_is_as_if_absent(runs: Runs, fit: Solve, chinchilla: 
     without = fit(chinchilla, {key: values[1:] for key, values in columns.items()})
     weights = np.ones(24)
     weights[0] = 0.0
-    assert found(fit(chinchilla, columns, weights=weights)) == pytest.approx(found(without), rel=1e-8)
+    weighted = fit(chinchilla, columns, weights=weights)
+    assert found(weighted) == pytest.approx(found(without), rel=1e-8)
+    assert weighted.sample.size == 23
+    assert weighted.spread.errors == pytest.approx(without.spread.errors, rel=1e-8)
 
 
 @pytest.mark.parametrize("weight", [-1.0, np.nan, np.inf])
@@ -127,6 +130,22 @@ def test_a_share_of_the_runs_lies_below_a_quantile(share: float, runs: Runs, fit
     on_it, below = int((np.abs(residuals) < 1e-6).sum()), int((residuals >= 1e-6).sum())
     assert below <= 100 * share <= below + on_it
     assert on_it <= 5
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_a_quantile_is_told_by_the_pinball_loss(share: float, runs: Runs, fit: Solve, chinchilla: Form) -> None:
+    """Koenker and Bassett 1978, doi:10.2307/1913643: sum of max(q r, (q - 1) r), for r the run less the prediction."""
+    envelope = fit(chinchilla, runs(40), quantile=share)
+    errors = -envelope.residuals
+    assert envelope.value == pytest.approx(np.maximum(share * errors, (share - 1.0) * errors).sum(), rel=1e-12)
+
+
+def test_the_median_is_told_by_half_the_absolute_values(runs: Runs, fit: Solve, chinchilla: Form) -> None:
+    columns = runs(24)
+    absolute, median = fit(chinchilla, columns, "lad-log"), fit(chinchilla, columns, quantile=0.5)
+    assert absolute.value == pytest.approx(np.abs(absolute.residuals).sum(), rel=1e-14)
+    assert median.value == pytest.approx(0.5 * absolute.value, rel=1e-12)
+    assert found(median) == found(absolute)
 
 
 def test_absolute_values_pass_through_runs_as_a_search_of_all_pairs_does(fit: Solve) -> None:
