@@ -8,7 +8,7 @@ import numpy as np
 
 from scaling_cli.errors import InputError
 from scaling_cli.fit.objectives import Objective
-from scaling_cli.fit.optima import BARELY, PointFit
+from scaling_cli.fit.optima import PointFit, settled
 from scaling_cli.fit.problems import TARGET, Problem
 from scaling_cli.fit.slopes import Cost
 from scaling_cli.fit.solve import ELEMENTS, Optimum, Search, descend
@@ -22,12 +22,13 @@ TINY = 1e-12  # spread of the residuals of a fit without noise
 STEPS = 30
 SMALL = 1e-3  # of the spread of residuals: below it absolute values count as squares in refits
 ENOUGH = 1e-8  # relative gradient at which a refit is done
+ARRIVED = 1e-6  # and above which it is followed further
+ABOVE_ZERO = 1.0  # e-folds below its start, from where a coefficient that ended at zero is tried in refits
+PATIENT = 150  # steps at most on the way there
+WORK = 3e8  # numbers in all Jacobians of these steps together, of all refits, which bounds their time
 DAMPING = 0.1  # of the first step, and at least after a step that failed; 1 is the curvature of squares
 FLATTEST = 1e-7  # of the steepest axis: flatter ones are not stretched further
 CLOSE = 1e-3  # of the way from the fit to a refit that may be left
-STUCK = 1e-3  # relative gradient of a refit that has not arrived
-EDGY = 2  # runs inside the threshold per coefficient, below which refits get stuck at edges
-PATIENT = 20  # steps at each threshold for those
 
 
 def bootstrap(
@@ -60,7 +61,6 @@ def bootstrap(
     """
     if method not in METHODS:
         raise InputError(f"no bootstrap named {method[:40]!r}", f"expected one of {', '.join(METHODS)}")
-    fit = fit._replace(inner=np.where(fit.vanished, problem.starts - BARELY, fit.inner))  # nothing leads away from zero
     search = _search(problem, objective, fit, weights)
     spread = float(np.median(np.abs(fit.residuals))) or TINY
     thresholds = _thresholds(objective, spread)
@@ -80,19 +80,19 @@ def bootstrap(
             progress(len(found))
         return found
 
-    inside = int((np.abs(fit.residuals) <= thresholds[-1]).sum())  # these runs alone curve the objective
-    is_edgy = inside < EDGY * len(fit.inner)
-    again = search._replace(steps=PATIENT) if is_edgy else search._replace(exact=False, steps=STEPS)
+    steps = int(np.clip(WORK / (draws * problem.size * len(fit.inner)), STEPS, PATIENT))
+    patient = search._replace(exact=False, steps=steps, axes=None if fit.vanished.any() else search.axes)
+    other = _from_zero(problem, Cost(objective, weights, thresholds[-1]), fit) if fit.vanished.any() else None
 
     def few(drawn: Array) -> Array:
         mine, counts = (problem, weights * drawn) if method == "pairs" else (_with_noise(problem, fit, drawn), weights)
         inner = np.repeat(fit.inner[None], len(drawn), axis=0)
         with np.errstate(all="ignore"):
             for delta in thresholds:
-                found = descend(mine, Cost(objective, counts, delta), inner, search)
+                cost = Cost(objective, counts, delta)
+                found = descend(mine, cost, inner, search)
                 inner = found.inner
-            last = Cost(objective, counts, thresholds[-1])
-            return _freed(found, mine, last, again, path=objective.thresholds(spread) if is_edgy else thresholds[-1:])
+            return _followed(found, mine, cost, patient, other)
 
     with ThreadPoolExecutor(max_workers=THREADS) as pool:
         return np.vstack(list(pool.map(refit, range(0, len(counts), together))))
@@ -105,32 +105,40 @@ def _drawn(rng: np.random.Generator, count: int, clusters: int, *, method: str) 
     return rng.choice([-1.0, 1.0], size=(count, clusters))
 
 
-def _freed(found: Optimum, problem: Problem, cost: Cost, search: Search, *, path: list[float]) -> Array:
-    """Return refits, (batch, k), with those that have not arrived brought down once more.
+def _from_zero(problem: Problem, cost: Cost, fit: PointFit) -> Array:
+    """Return inner values, (k,), with coefficients that ended at zero well above it, and the others best for that.
 
-    Refits that stop on the way stay near the fit, and intervals come out too narrow. Two things hold them up. Where the
-    noise is far wider than the threshold, the objective has an edge at every run and steps are short: wider thresholds
-    lead past. And where runs hardly determine a coefficient, the fit's second derivatives mislead far from it: steps
-    that measure the bend of the valley as they go follow it, at four times the price.
+    Nothing leads away from zero, and from close to it a valley may be long.
+    """
+    above = np.where(fit.vanished, problem.starts - ABOVE_ZERO, fit.inner)
+    with np.errstate(all="ignore"):
+        point: Array = settled(problem, cost, above[None], ~fit.vanished)[0]
+    return point
+
+
+def _followed(found: Optimum, problem: Problem, cost: Cost, search: Search, other: Array | None) -> Array:
+    """Return refits, (batch, k), with those that have not arrived brought down further.
+
+    Refits that stop on the way stay near the fit, and intervals come out too narrow. Two things hold them up: the fit's
+    second derivatives mislead far from it, and where the noise is wider than the threshold, the objective has an edge
+    at every run. Steps that measure the bend of the valley as they go, and count large residuals by the secant, pass
+    both, at up to four times the price.
 
     Args:
         found: where they have come.
         problem: the residuals of each.
         cost: how these count.
         search: how to go on.
-        path: thresholds to go through.
+        other: (k,), another start for all of them, or None.
     """
-    stuck = np.flatnonzero(~(found.gradient <= STUCK))
-    inner = found.inner
-    if not stuck.size or cost.objective.delta == 0.0:
-        return inner
-    again = Optimum(*(part[stuck] for part in found))
-    for delta in path:
-        mine = cost.part(stuck)._replace(delta=delta)
-        again = descend(problem.part(stuck), mine, again.inner, search)
-    lower = again.value < found.value[stuck]
-    inner[stuck[lower]] = again.inner[lower]
-    return inner
+    wanted = ~(found.gradient <= ARRIVED) if other is None else np.ones(len(found.inner), dtype=bool)
+    if not wanted.any():
+        return found.inner
+    start = found.inner[wanted] if other is None else np.repeat(other[None], len(found.inner), axis=0)
+    again = descend(problem.part(wanted), cost.part(wanted), start, search)
+    lower = again.value < found.value[wanted]
+    found.inner[np.flatnonzero(wanted)[lower]] = again.inner[lower]
+    return found.inner
 
 
 def _with_noise(problem: Problem, fit: PointFit, signs: Array) -> Problem:
@@ -152,8 +160,9 @@ def _search(problem: Problem, objective: Objective, fit: PointFit, weights: Arra
         return search
     spread = float(np.median(np.abs(fit.residuals))) or TINY  # the middle half of the runs tells the curvature
     rows = problem.jacobian(fit.inner[None])[1][0] * np.sqrt(weights * objective.rho(fit.residuals, spread).second)
-    scale = np.maximum(np.linalg.norm(rows, axis=1), TINY)
-    _, singular, right = np.linalg.svd((rows / scale[:, None]).T, full_matrices=False)
-    axes = right.T / np.maximum(singular, FLATTEST * singular[0]) / scale[:, None]
+    free = np.eye(len(fit.inner))[:, ~fit.vanished]
+    scale = np.maximum(np.linalg.norm(rows[~fit.vanished], axis=1), TINY)
+    _, singular, right = np.linalg.svd((rows[~fit.vanished] / scale[:, None]).T, full_matrices=False)
+    axes = free @ (right.T / np.maximum(singular, FLATTEST * singular[0]) / scale[:, None])
     curvature = problem.curvature(fit.inner[None])[0]
     return search._replace(exact=curvature, axes=axes, damping=DAMPING, careful=DAMPING)

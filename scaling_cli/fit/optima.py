@@ -153,7 +153,7 @@ def _lifted(problem: Problem, ends: Ends, points: Array) -> Ends:
     What is best at zero by squares need not be by another objective, and nothing leads away from zero: the slope by a
     logarithm vanishes with the coefficient.
     """
-    gone = np.array([_without_effect(problem, end) for end in ends.inner])
+    gone = _without_effect(problem, ends.inner)
     if not gone.any():
         return ends
     some = gone.any(axis=1)
@@ -166,18 +166,16 @@ def _raised(problem: Problem, inner: Array) -> Array:
 
     One that vanishes before the others are at rest holds them up: a break without width has a corner at every run.
     """
-    gone = np.array([_without_effect(problem, end) for end in inner])
+    gone = _without_effect(problem, inner)
     return np.where(gone, np.maximum(inner, problem.starts - BARELY), inner)
 
 
 def _without_effect(problem: Problem, inner: Array) -> Array:
-    """Return which positive coefficients change no prediction that matters when they grow by a factor e, (k,)."""
-    positive = problem.positive
-    if not positive.any():
-        return positive
-    sizes = np.linalg.norm(problem.jacobian(inner[None])[1][0], axis=1)
+    """Return which positive coefficients change no prediction that matters when they grow by a factor e, (m, k)."""
+    sizes = np.linalg.norm(problem.jacobian(inner)[1], axis=2)
     unit = problem.size**0.5 if problem.log else float(np.linalg.norm(problem.target))
-    return positive & ~(sizes > VANISHED * unit)
+    gone: Array = problem.positive & ~(sizes > VANISHED * unit)
+    return gone
 
 
 def _narrowed(problem: Problem, path: Sequence[Cost], ends: Ends, many: Array) -> Ends:
@@ -241,10 +239,10 @@ def _certified(problem: Problem, cost: Cost, ends: Ends, starts: int) -> PointFi
     point, value, exact = ends.inner[best : best + 1], float(values[best]), _exact(problem, cost)
     spread = float(np.median(np.abs(problem.residuals(point)))) or 1e-300
     agreeing = min(int(ends.counts[np.abs(values - value) <= max(SAME * value, exact)].sum()), starts)
-    gone = _without_effect(problem, point[0])
+    gone = _without_effect(problem, point)[0]
     vanished = gone & (point[0] < np.minimum(problem.starts, 0.0) - FALLEN)
     if vanished.any():
-        point = _settled(problem, cost, point, ~vanished)
+        point = settled(problem, cost, point, ~vanished)
         value = float(cost.objective.value(problem.residuals(point), cost.weights)[0])
     at = slopes(problem, cost, point, exact=False)
     norm = _relative(problem, cost, point)[~vanished].max() if vanished.any() else float(at.relative[0])
@@ -264,7 +262,7 @@ def _rounding(problem: Problem, point: Array) -> float:
     return max(problem.rounding, float(np.finfo(float).eps * effects.max()))
 
 
-def _settled(problem: Problem, cost: Cost, point: Array, wanted: Array) -> Array:
+def settled(problem: Problem, cost: Cost, point: Array, wanted: Array) -> Array:
     """Return the point, (1, k), with the wanted coefficients at rest while the others stay where they are."""
     axes = np.diag(1.0 / slopes(problem, cost, point, exact=False).scale[0])[:, wanted]
     return descend(problem, cost, point, LAST._replace(axes=axes)).inner

@@ -1,5 +1,6 @@
 """How sure a fit is: covariance from its own curvature, intervals from refits."""
 
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -62,13 +63,24 @@ def _inverse_of_product(rows: Array) -> Array:
     return half @ half.T
 
 
-def spread_from_covariance(problem: Problem, fit: PointFit, covariance: Array, *, level: float = LEVEL) -> Spread:
-    """Return standard errors by the delta method and Student intervals, on the log scale for positive coefficients."""
-    inner = np.sqrt(np.maximum(np.diagonal(covariance), 0.0))
+def spread_from_covariance(
+    problem: Problem, fit: PointFit, covariance: Array, *, alone: Collection[str] = (), level: float = LEVEL
+) -> Spread:
+    """Return standard errors by the delta method, and Student intervals; NaN of a coefficient that ended at zero.
+
+    Intervals of positive coefficients are on the log scale, but of those that stand `alone`, predictions being linear
+    in them, on their own, down to zero: of 150 simulated fits of six sizes by six numbers of tokens, the 90 % interval
+    of E held a true 0.05 of losses about 3 in 98 % so and in 84 % by logarithms; of A and B by coarse ones in 82 % by
+    their own scale and in 90 % by logarithms.
+    """
+    inner = np.where(fit.vanished, np.nan, np.sqrt(np.maximum(np.diagonal(covariance), 0.0)))
     factor = stdtrit(max(problem.size - len(inner), 1), 0.5 + level / 2.0)
     positive = problem.positive
     scale = np.where(positive, fit.values, 1.0)
     low, high = (problem.outer((fit.inner + sign * factor * inner)[None])[0] for sign in (-1.0, 1.0))
+    half = factor * scale * inner
+    own = positive & np.isin(problem.names, list(alone))
+    low, high = np.where(own, np.maximum(fit.values - half, 0.0), low), np.where(own, fit.values + half, high)
     return Spread(scale * inner, low, high, covariance * np.outer(scale, scale), "analytic")
 
 
@@ -120,8 +132,11 @@ def calibrated(
 
 
 def _stretched(fit: PointFit, draws: Array, factor: float) -> Array:
-    """Return refits as many times as far from the estimate; those of a coefficient that it has at zero as they are."""
-    return np.where(fit.vanished, draws, fit.inner + factor * (draws - fit.inner))
+    """Return refits as many times as far from the estimate, or as they are where that has a coefficient at zero.
+
+    No distance from zero can be told in logarithms, and the other coefficients of a refit go with it.
+    """
+    return draws if fit.vanished.any() else fit.inner + factor * (draws - fit.inner)
 
 
 def _freedom(size: int, k: int, groups: int | None) -> int:
