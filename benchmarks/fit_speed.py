@@ -10,7 +10,8 @@ Times are of the processor (both cores together, so that other work on the machi
 2. The forms of the shipped laws on 240 runs simulated from their published constants with 1 % of noise: the point fit,
    the refits, and the refits relative to those of the first. A form that the runs do not determine is said to be so.
 3. The whole command as a process, with 1000 draws and a prediction, best of three.
-4. The whole command on a file of a million simulated runs, without refits, best of two, and its peak memory.
+4. The whole command on a file of a million points of simulated training curves of a hundred sizes, by each method,
+   best of two, and the peak memory; the method with a formula without refits.
 """
 
 import resource
@@ -24,6 +25,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize
+from usage import number_of
 
 from scaling_cli.core.formulas import compile_tree, names_in
 from scaling_cli.errors import NoAnswer
@@ -48,6 +50,8 @@ COMMANDS = (
     [], ["--formula", "E + A / N**alpha"], ["--formula", "E + (A / N**(alpha / beta) + B / D)**beta"],
 )  # fmt: skip
 MANY = 1_000_000
+CURVES = 100  # sizes of many runs
+METHODS = (["--draws", "0"], ["--method", "isoflop"], ["--method", "envelope"])
 MEGA = 2**20
 PEAK_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes of ru_maxrss
 ROOT = Path(__file__).parents[1]
@@ -63,7 +67,7 @@ class Times(NamedTuple):
 
 def main() -> None:
     """Print the four tables."""
-    draws = int(sys.argv[1]) if len(sys.argv) > 1 else 4000
+    draws = number_of(__doc__, "DRAWS", 4000)
     sizes(draws)
     forms(draws)
     commands()
@@ -108,15 +112,16 @@ def commands() -> None:
 
 
 def many() -> None:
-    """Print time and memory of a million runs; of all commands here this one takes the most memory."""
-    _, columns, loss = simulated(MANY)
+    """Print time and memory of a million runs by each method; of all commands here these take the most memory."""
+    print(f"\ncommand on {MANY} points of {CURVES} curves (s)")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "runs.csv"
-        table = np.column_stack([columns["N"], columns["D"], loss])
-        np.savetxt(path, table, fmt=("%.6e", "%.6e", "%.6f"), delimiter=",", header="params,tokens,loss", comments="")
-        took = command_time(["fit", str(path), "--draws", "0"], 2)
+        heads = {"fmt": ("%.6e", "%.6e", "%.6f"), "header": "params,tokens,loss"}
+        np.savetxt(path, simulated_curves(), delimiter=",", comments="", **heads)
+        for options in METHODS:
+            print(f"{shown(command_time(['fit', str(path), *options], 2), 1.0)}  scaling fit {' '.join(options)}")
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * PEAK_UNIT / MEGA
-    print(f"{shown(took, 1.0)}  scaling fit of {MANY} runs, --draws 0; peak memory {peak:.0f} MB")
+    print(f"{peak:15.0f} MB  peak memory")
 
 
 def command_time(words: list[str], times: int) -> Times:
@@ -143,6 +148,15 @@ def simulated(size: int) -> tuple[Form, dict[str, np.ndarray], np.ndarray]:
     params, tokens = 10.0 ** rng.uniform(7.5, 10.0, size), 10.0 ** rng.uniform(9.0, 11.5, size)
     loss = (1.82 + 482.0 / params**0.348 + 2085.0 / tokens**0.366) * np.exp(0.01 * rng.standard_normal(size))
     return formula_form(FORM, ["N", "D"], positive=[], target="loss"), {"N": params, "D": tokens}, loss
+
+
+def simulated_curves() -> np.ndarray:
+    """Return params, tokens and losses with 1 % of noise, (runs, 3), from a tenth to a thousand tokens per param."""
+    rng = np.random.default_rng(2)
+    params = np.repeat(np.geomspace(3e7, 1e10, CURVES), MANY // CURVES)
+    tokens = params * 10.0 ** rng.uniform(-1.0, 3.0, MANY)
+    loss = (1.82 + 482.0 / params**0.348 + 2085.0 / tokens**0.366) * np.exp(0.01 * rng.standard_normal(MANY))
+    return np.column_stack([params, tokens, loss])
 
 
 def simulated_forms() -> list[tuple[str, Form, dict[str, np.ndarray], np.ndarray]]:

@@ -9,10 +9,12 @@ Smoothing is by local parabolas of ln loss over ln flops. Unlike a moving averag
 so no size is lifted more than another; and the lowest of smooth curves is not the lowest noise.
 """
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from scaling_cli.fit.curves import Curve, Thinned, curves_of, smooth_curve, thin, with_noise
 from scaling_cli.fit.minima import Left, Minima, Minimum, ends, flops_per_token, tokens_at
 from scaling_cli.fit.power_laws import Measured
 from scaling_cli.fit.samples import Sample
@@ -20,36 +22,12 @@ from scaling_cli.fit.samples import Sample
 Array = Any
 GRID = 400  # budgets
 FEWEST_POINTS = 5  # of a curve: a parabola, and two to spare
-WIDTH = 0.25  # in ln flops: points within a factor 1.28 smooth each other (ours)
-CLOSE = WIDTH / 20.0  # in ln flops: points within it are one
-NEAREST = 6  # and those at the nearest six budgets always do (ours)
-EDGE = 1.1  # by which the kernel reaches beyond the last of them, which would weigh nothing at its end
 REFITS = 200  # behind the standard errors that weigh the stretches, whatever --draws is
 BLOCK = 50  # refits at a time: their curves fill memory
 UNFINISHED = (
     "a point of a curve whose learning rate has not come down lies above what a run that ends there reaches: "
     "the envelope of such points is none of finished runs"
 )
-
-
-class Curve(NamedTuple):
-    """A smoothed training curve.
-
-    Fields:
-        params: of its model.
-        members: the numbers of its points in the sample.
-        covers: (grid,) whether a budget lies between its first and last point.
-        smoother: (grid, n), what ln loss on the grid gains from noise of the points; zero where it does not cover.
-        log_loss: (grid,), infinite where it does not cover.
-        residuals: (n,), ln loss less its smooth, scaled to the noise of one point.
-    """
-
-    params: float
-    members: Array
-    covers: Array
-    smoother: Array
-    log_loss: Array
-    residuals: Array
 
 
 class Envelope(NamedTuple):
@@ -76,9 +54,18 @@ class Envelope(NamedTuple):
         """The numbers of the sizes with a stretch, (m,)."""
         return np.flatnonzero(np.isfinite(self.middle))
 
-    def by_size(self, losses: Array) -> Array:
-        """Return the lowest curve of each size, (draws, s, grid) from (draws, curves, grid)."""
-        return np.stack([losses[:, self.number == k].min(axis=1) for k in range(self.sizes.size)], axis=1)
+    def by_size(self, smooth: Iterable[Array], draws: int) -> Array:
+        """Return the lowest curve of each size, (draws, s, grid), infinite where none reaches.
+
+        Args:
+            smooth: the losses of each curve at the budgets it covers, (draws, covered).
+            draws: how many.
+        """
+        lowest = np.full((draws, self.sizes.size, self.grid.size), np.inf)
+        for curve, k, losses in zip(self.curves, self.number, smooth, strict=True):
+            part = lowest[:, k, curve.covers]
+            np.minimum(part, losses, out=part)
+        return lowest
 
 
 def envelope_minima(sample: Sample, *, draws: int, seed: int) -> Minima:
@@ -90,15 +77,16 @@ def envelope_minima(sample: Sample, *, draws: int, seed: int) -> Minima:
         draws: how many refits.
         seed: of their noise.
     """
-    members = _members(sample)
-    is_long = [_thinned(sample, points)[0].size >= FEWEST_POINTS for points in members]
+    members = curves_of(sample)
+    thinned = thin(sample, members)
+    is_long = [points[0].size >= FEWEST_POINTS for points in thinned]
     short = [int(run) for points, fits in zip(members, is_long, strict=True) if not fits for run in points]
     left = (Left(f"its curve has points at fewer than {FEWEST_POINTS} budgets", tuple(short)),) if short else ()
     long = [points for points, fits in zip(members, is_long, strict=True) if fits]
     if not long:
         nothing = Measured(np.empty(0), np.empty(0), np.empty((draws, 0)))
         return Minima((), nothing, nothing, nothing, False, (6.0, 1.0), np.empty(0), left)
-    envelope = _envelope(sample, long)
+    envelope = _envelope(sample, long, [points for points, fits in zip(thinned, is_long, strict=True) if fits])
     rule = flops_per_token(sample.part(np.concatenate(long)))
     log_flops, loss = _measured(envelope, draws=draws, seed=seed)
     exact = np.log(envelope.sizes[envelope.found])
@@ -108,13 +96,16 @@ def envelope_minima(sample: Sample, *, draws: int, seed: int) -> Minima:
     return Minima(rows, log_flops, log_params, loss, False, rule, residuals, left, (UNFINISHED,))
 
 
-def _envelope(sample: Sample, members: list[Array]) -> Envelope:
-    logs = np.log(sample.data["C"][np.concatenate(members)])
-    grid = np.linspace(float(logs.min()), float(logs.max()), GRID)
-    curves = [_curve(sample, points, grid) for points in members]
+def _envelope(sample: Sample, members: list[Array], thinned: list[Thinned]) -> Envelope:
+    ends = np.log(sample.data["C"][[points[i] for points in members for i in (0, -1)]])
+    grid = np.linspace(float(ends.min()), float(ends.max()), GRID)
+    curves = [
+        smooth_curve(float(sample.data["N"][points[0]]), points, thin, grid)
+        for points, thin in zip(members, thinned, strict=True)
+    ]
     sizes, number = np.unique([curve.params for curve in curves], return_inverse=True)
     blank = Envelope(curves, sizes, number, grid, np.empty(0), [])
-    middle, reasons = stretches(blank.by_size(np.stack([curve.log_loss for curve in curves])[None]), grid)
+    middle, reasons = stretches(blank.by_size((curve.log_loss for curve in curves), 1), grid)
     return blank._replace(middle=middle[0], reasons=reasons)
 
 
@@ -127,23 +118,22 @@ def stretches(losses: Array, grid: Array) -> tuple[Array, list[str]]:
 
     Returns also: why each size of the first draw has none.
     """
-    best = losses.argmin(axis=1)
-    covers = np.isfinite(losses[0])
-    rows = np.arange(len(losses))
-    middles, reasons = [], []
-    for i in range(losses.shape[1]):
-        mine = best == i
-        count = mine.sum(axis=1)
-        first, last = mine.argmax(axis=1), grid.size - 1 - mine[:, ::-1].argmax(axis=1)
-        before, after = np.maximum(first - 1, 0), np.minimum(last + 1, grid.size - 1)
-        begins = (first > 0) & covers[best[rows, before], first] & covers[i, before]
-        finishes = (last < grid.size - 1) & covers[best[rows, after], last] & covers[i, after]
-        beside = covers[:i].any(axis=0)[first] & covers[i + 1 :].any(axis=0)[last]
-        holds = (count > 0) & begins & finishes & beside
-        middles.append(np.where(holds, (mine * grid).sum(axis=1) / np.maximum(count, 1), np.nan))
-        end = (i > 0) - (i < losses.shape[1] - 1)  # 1 for the largest size, -1 for the smallest
-        reasons.append(_reason(int(end), has=bool(count[0]), begins=bool(begins[0]), finishes=bool(finishes[0])))
-    return np.stack(middles, axis=1), reasons
+    best, covers = losses.argmin(axis=1), np.isfinite(losses[0])
+    sizes, end = np.arange(losses.shape[1]), grid.size - 1
+    mine = best[:, None] == sizes[:, None]  # (draws, s, grid); the rest is (draws, s)
+    count = np.count_nonzero(mine, axis=2)
+    first, last = mine.argmax(axis=2), end - mine[:, :, ::-1].argmax(axis=2)
+    rows = np.arange(len(best))[:, None]
+    before, after = np.maximum(first - 1, 0), np.minimum(last + 1, end)
+    begins = (first > 0) & covers[best[rows, before], first] & covers[sizes, before]
+    finishes = (last < end) & covers[best[rows, after], last] & covers[sizes, after]
+    smallest, largest = covers.argmax(axis=0), sizes[-1] - covers[::-1].argmax(axis=0)  # with a curve at each budget
+    beside = (smallest[first] < sizes) & (largest[last] > sizes)
+    sides = (sizes > 0).astype(int) - (sizes < sizes[-1])  # 1 for the largest size, -1 for the smallest
+    known = zip(sides.tolist(), *(part[0].tolist() for part in (count > 0, begins, finishes)), strict=True)
+    reasons = [_reason(side, has=has, begins=starts, finishes=stops) for side, has, starts, stops in known]
+    middle = (mine * grid).sum(axis=2) / np.maximum(count, 1)
+    return np.where((count > 0) & begins & finishes & beside, middle, np.nan), reasons
 
 
 def _reason(end: int, *, has: bool, begins: bool, finishes: bool) -> str:
@@ -159,57 +149,11 @@ def _reason(end: int, *, has: bool, begins: bool, finishes: bool) -> str:
     return "no smaller model where its stretch begins, or no larger one where it ends"
 
 
-def _members(sample: Sample) -> list[Array]:
-    """Return the numbers of each curve's points in the order of compute; curves by size. A curve has one size."""
-    sizes = sample.data["N"]
-    groups = np.zeros(sizes.size, dtype=int) if sample.groups is None else sample.groups
-    order = np.lexsort((sample.target, sample.data["C"], groups, sizes))
-    order = order[sample.weights[order] > 0.0]
-    begins = np.flatnonzero((np.diff(sizes[order]) != 0.0) | (np.diff(groups[order]) != 0)) + 1
-    return np.split(order, begins)
-
-
-def _thinned(sample: Sample, members: Array) -> tuple[Array, Array, Array]:
-    """Return ln flops, ln loss and weight of a curve, with points that lie close together taken as their mean."""
-    logs, losses, weights = np.log(sample.data["C"][members]), np.log(sample.target[members]), sample.weights[members]
-    number = np.unique(np.floor(logs / CLOSE), return_inverse=True)[1]
-    total = np.bincount(number, weights)
-    return np.bincount(number, weights * logs) / total, np.bincount(number, weights * losses) / total, total
-
-
-def _curve(sample: Sample, members: Array, grid: Array) -> Curve:
-    logs, target, weights = _thinned(sample, members)
-    covers = (grid >= logs[0] - 1e-12) & (grid <= logs[-1] + 1e-12)
-    smoother = np.zeros((grid.size, logs.size))
-    smoother[covers] = _smoother(logs, weights, grid[covers])
-    own = _smoother(logs, weights, logs)
-    residuals = np.sqrt(weights) * (target - own @ target)
-    freedom = logs.size - 2.0 * np.trace(own) + (own**2).sum()  # of a linear smoother: trace of (I - S)'(I - S)
-    residuals = (residuals - residuals.mean()) * np.sqrt(logs.size / max(freedom, 1.0))
-    log_loss = np.where(covers, smoother @ target, np.inf)
-    return Curve(float(sample.data["N"][members[0]]), members, covers, smoother / np.sqrt(weights), log_loss, residuals)
-
-
-def _smoother(logs: Array, weights: Array, at: Array) -> Array:
-    """Return the matrix of local parabolas, (m, n): smooth values at (m,) from values at (n,).
-
-    Source: Cleveland 1979, doi:10.1080/01621459.1979.10481038, with parabolas: nearest points, tricube weights.
-    """
-    apart = np.sort(np.abs(at[:, None] - np.unique(logs)), axis=1)  # budgets, however many points lie at each
-    reach = np.maximum(apart[:, min(NEAREST, apart.shape[1]) - 1] * EDGE, WIDTH)[:, None]
-    x = (logs - at[:, None]) / reach
-    share = weights * (1.0 - np.minimum(np.abs(x), 1.0) ** 3) ** 3
-    powers = np.stack([np.ones_like(x), x, x**2], axis=1)
-    weighted = powers * share[:, None, :]
-    rows: Array = np.linalg.solve(weighted @ np.swapaxes(powers, 1, 2), weighted)[:, 0]
-    return rows
-
-
 def _measured(envelope: Envelope, *, draws: int, seed: int) -> tuple[Measured, Measured]:
     """Return ln flops and loss at the middles of the stretches, with what noise makes of them."""
     values = envelope.middle[envelope.found]
     places = np.searchsorted(envelope.grid, values).clip(1, envelope.grid.size - 1)
-    smooth = envelope.by_size(np.stack([curve.log_loss for curve in envelope.curves])[None])[0][envelope.found]
+    smooth = envelope.by_size((curve.log_loss for curve in envelope.curves), 1)[0, envelope.found]
     loss = np.exp([np.interp(at, envelope.grid, row) for at, row in zip(values, smooth, strict=True)])
     level = smooth[np.arange(values.size), places]
     (fixed, drawn) = (_refits(envelope, places, count, start) for count, start in ((REFITS, 0), (draws, seed)))
@@ -227,17 +171,11 @@ def _refits(envelope: Envelope, places: Array, count: int, seed: int) -> tuple[A
     middles, levels = [np.empty((0, found.size))], [np.empty((0, found.size))]
     for start in range(0, count, BLOCK):
         width = min(BLOCK, count - start)
-        moved = np.stack([_with_noise(curve, rng, width) for curve in envelope.curves], axis=1)
-        lowest = envelope.by_size(moved)
+        lowest = envelope.by_size((with_noise(curve, rng, width) for curve in envelope.curves), width)
         at = stretches(lowest, envelope.grid)[0][:, found]
         middles.append(np.where(np.isfinite(at), at, envelope.middle[found]))
         levels.append(lowest[:, found, places])
     return np.vstack(middles), np.vstack(levels)
-
-
-def _with_noise(curve: Curve, rng: np.random.Generator, count: int) -> Array:
-    """Return smooth curves with other noise, (count, grid)."""
-    return curve.log_loss + rng.choice(curve.residuals, size=(count, curve.residuals.size)) @ curve.smoother.T
 
 
 def _rows(envelope: Envelope, log_flops: Measured, loss: Measured, rule: tuple[float, float]) -> list[Minimum]:

@@ -5,6 +5,7 @@ the runs near the lowest one enter here: far from it a valley is no parabola. Wh
 the place of the parabola if the valley is asymmetric beyond its noise.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,7 +28,11 @@ UNTESTED = (
     "runs, not what a valley of another shape would move"
 )
 SAME_BUDGET = 1e-3  # relative spread of flops that moves no loss by more than rounding
+CACHED = 2**15  # numbers
 PRIOR = 4.0  # degrees of freedom that all budgets together lend to the noise of one (ours)
+
+
+Noise = Callable[["Valley", range], Array]  # of the runs near a minimum in some refits, (refits, n), one on average
 
 
 class Valley(NamedTuple):
@@ -120,15 +125,18 @@ def budgets(flops: Array) -> list[Array]:
     """
     order = np.argsort(flops, kind="stable")
     logs = np.log(flops[order])
-    width = 2.0 * np.log(TOLERANCE) * (1.0 + 1e-12)
-    free = np.arange(logs.size)
-    found = []
-    while free.size:
-        beyond = np.searchsorted(logs[free], logs[free] + width, side="right")
-        first = int(np.argmax(beyond - np.arange(free.size)))
-        found.append(free[first : beyond[first]])
-        free = np.delete(free, np.arange(first, beyond[first]))
-    return [order[members] for members in sorted(found, key=lambda members: int(members[0]))]
+    beyond = np.searchsorted(logs, logs + 2.0 * np.log(TOLERANCE) * (1.0 + 1e-12), side="right")
+    count = beyond - np.arange(logs.size)  # of the runs that are left, in the window that each begins
+    found, left = [], [(0, logs.size)] if logs.size else []
+    while left:  # what lies on either side of a budget is two problems
+        start, stop = left.pop()
+        first = start + int(np.argmax(count[start:stop]))
+        end = first + int(count[first])
+        found.append((first, end))
+        cut = start + int(np.searchsorted(beyond[start:first], first, side="right"))
+        count[cut:first] = np.arange(first - cut, 0, -1)
+        left += [side for side in ((start, first), (end, stop)) if side[0] < side[1]]
+    return [order[first:end] for first, end in sorted(found)]
 
 
 def _valleys(sample: Sample, groups: list[Array]) -> tuple[list[Valley], tuple[str, ...]]:
@@ -220,18 +228,12 @@ def _with_noise(valleys: list[Valley]) -> list[Valley]:
 def _measured(valleys: list[Valley], sample: Sample, draws: int, seed: int) -> tuple[Measured, Measured]:
     """Return ln N and the loss at the minima, with what noise makes of them."""
     rng = np.random.default_rng(seed)
-    pool = np.concatenate([valley.residuals for valley in valleys]) if valleys else np.zeros(1)
-    pool = (pool - pool.mean()) / (pool.std() or 1.0)
-    signs = None if sample.groups is None else rng.choice([-1.0, 1.0], size=(draws, int(sample.groups.max()) + 1))
+    noise = _noise(valleys, sample, draws, rng)
     freedom = valleys[0].freedom if valleys else 0  # of all valleys together
     wide = np.sqrt(freedom / rng.chisquare(max(freedom, 1), size=(draws, 1)))  # Student's t
     columns = []
     for valley in valleys:
-        if signs is None or sample.groups is None:
-            noise = rng.choice(pool, size=(draws, valley.near.size))
-        else:
-            noise = valley.residuals * signs[:, sample.groups[valley.near]]
-        moved = valley.coefficients + (valley.noise * valley.level * wide * noise) @ valley.gain.T
+        moved = valley.coefficients + valley.noise * valley.level * wide * _gained(valley, noise, draws)
         at, loss = valley.minimum(np.vstack([valley.coefficients, moved]))
         columns.append((valley.middle + at, loss, _errors(valley, float(at[0]))))
     if not columns:
@@ -240,6 +242,27 @@ def _measured(valleys: list[Valley], sample: Sample, draws: int, seed: int) -> t
     size, loss = (np.column_stack([column[i] for column in columns]) for i in (0, 1))
     errors = np.array([column[2] for column in columns])
     return Measured(size[0], errors[:, 0], size[1:]), Measured(loss[0], errors[:, 1], loss[1:])
+
+
+def _noise(valleys: list[Valley], sample: Sample, draws: int, rng: np.random.Generator) -> Noise:
+    """Return where the noise of some refits comes from: all residuals, or those of a valley with signs by group."""
+    pool = np.concatenate([valley.residuals for valley in valleys]) if valleys else np.zeros(1)
+    pool = (pool - pool.mean()) / (pool.std() or 1.0)
+    if sample.groups is None:
+        return lambda valley, part: pool.take(rng.integers(pool.size, size=(len(part), valley.near.size)), mode="clip")
+    groups = sample.groups
+    signs = rng.choice([-1.0, 1.0], size=(draws, int(groups.max()) + 1))
+    return lambda valley, part: valley.residuals * signs[part][:, groups[valley.near]]
+
+
+def _gained(valley: Valley, noise: Noise, draws: int) -> Array:
+    """Return how far noise moves the coefficients, (draws, k); a few refits at a time stay in the processor's cache."""
+    gained = np.empty((draws, valley.coefficients.size))
+    width = max(CACHED // valley.near.size, 1)
+    for start in range(0, draws, width):
+        part = range(start, min(start + width, draws))
+        gained[part.start : part.stop] = noise(valley, part) @ valley.gain.T
+    return gained
 
 
 def _errors(valley: Valley, at: float) -> tuple[float, float]:
