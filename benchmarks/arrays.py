@@ -8,11 +8,11 @@ each its own, in processor time.
 """
 
 import math
-import sys
 import time
 from typing import Any
 
 import numpy as np
+from usage import number_of
 
 import scaling_cli
 
@@ -62,7 +62,7 @@ def constrained(count: int) -> None:
 
 def main() -> None:
     """Print the table."""
-    count = int(float(sys.argv[1])) if len(sys.argv) > 1 else 1_000_000
+    count = number_of(__doc__, "BUDGETS", 1_000_000)
     flops = np.logspace(18, 26, count)
     chosen = np.random.default_rng(0).integers(0, count, 200)
     print(f"{count} budgets")

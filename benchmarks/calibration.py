@@ -11,7 +11,6 @@ The last lines average the cells. Takes about ten minutes on two cores.
 
 import math
 import os
-import sys
 from collections.abc import Callable
 from multiprocessing import Pool
 from typing import Any, NamedTuple
@@ -19,6 +18,7 @@ from typing import Any, NamedTuple
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices: threads only get in each other's way
 
 import numpy as np
+from usage import number_of
 
 from scaling_cli.cli.progress import Progress
 from scaling_cli.core.comparisons import plan_law
@@ -93,7 +93,7 @@ CELLS = [Cell(design, noise, name) for design in DESIGNS for noise in NOISES for
 
 def main() -> None:
     """Print the table."""
-    replicates = int(sys.argv[1]) if len(sys.argv) > 1 else REPLICATES
+    replicates = number_of(__doc__, "REPLICATES", REPLICATES)
     tasks = [(cell, replicate) for cell in CELLS for replicate in range(replicates)]
     outcomes: list[Outcome] = []
     with Pool(2) as pool, Progress("calibrating", "data sets", len(tasks)) as progress:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from usage import number_of
 
 from scaling_cli.errors import ScalingError
 from scaling_cli.files.catalogue import load_law
@@ -65,6 +66,7 @@ POINT = Count(NONE, NONE, np.empty((2, 0)), NONE, np.empty(0))
 
 def main() -> None:
     """Print the table, by set and form, and which sets fall short."""
+    number_of(__doc__)
     if not DATA.is_dir():
         sys.exit(f"no folder {DATA}: set SCALING_DATA to where the tables are")
     counts: dict[Key, list[Count]] = defaultdict(list)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from usage import number_of
 
 from scaling_cli.core.formulas import compile_tree, names_in
 from scaling_cli.errors import ScalingError
@@ -52,6 +53,7 @@ class Case(NamedTuple):
 
 def main() -> None:
     """Print every fit."""
+    number_of(__doc__)
     if not DATA.is_dir():
         sys.exit(f"no folder {DATA}: set SCALING_DATA to where the tables are")
     for case in cases():

@@ -16,6 +16,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from usage import number_of
+
 ROWS = 1_000_000
 STEPS = 1000  # rows of a run
 SIZES = {"124M": 124_000_000, "355M": 355_000_000, "1.3B": 1_300_000_000, "2.6B": 2_600_000_000}
@@ -27,7 +29,7 @@ TIMES = 2
 
 def main() -> None:
     """Print the table."""
-    count = int(float(sys.argv[1])) if len(sys.argv) > 1 else ROWS
+    count = number_of(__doc__, "ROWS", ROWS)
     print(f"{'format':<28}{'rows':>10}{'MB':>7}{'seconds':>10}{'peak MB':>10}")
     with tempfile.TemporaryDirectory() as folder:
         for name, options in CASES.items():

@@ -13,6 +13,8 @@ import subprocess
 import sys
 import time
 
+from usage import number_of
+
 import scaling_cli
 
 FLOOR = "python -I -c pass"
@@ -51,7 +53,7 @@ def measure(rounds: int) -> dict[str, list[float]]:
 
 def main() -> None:
     """Print the table."""
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 25
+    rounds = number_of(__doc__, "ROUNDS", 25)
     compileall.compile_dir(os.path.dirname(scaling_cli.__file__), quiet=2)
     seconds = measure(rounds)
     floor = statistics.median(seconds[FLOOR])

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scaling_cli.cli import options
+from scaling_cli.cli import machine_options, options
 from scaling_cli.cli.output import check_format, show
 from scaling_cli.cli.progress import Progress
 from scaling_cli.core.quantities import parse_quantity
@@ -51,7 +51,8 @@ def fit(
         typer.Option(
             "--columns",
             metavar="NAME=COLUMN",
-            help="Which column, or formula of columns, a quantity is: params=1e9*size; repeatable.",
+            help="Which column, or formula of columns, a quantity is: params=1e9*size; repeatable. In a formula "
+            "config.data.tokens is written config_data_tokens.",
         ),
     ] = [],  # noqa: B006
     where: Annotated[
@@ -94,7 +95,7 @@ def fit(
         Text, typer.Option("--quantile", metavar="Q", help="Fit an envelope: a share Q of the runs lies below.")
     ] = None,
     draws: Annotated[
-        str, typer.Option("--draws", metavar="N", help="Refits behind the intervals, at least 20; 0 for none.")
+        str, typer.Option("--draws", metavar="N", help="Refits behind the intervals, at least 20; 0: by covariance.")
     ] = "1000",
     bootstrap: Annotated[str, typer.Option("--bootstrap", metavar="KIND", help="pairs or wild.")] = "pairs",
     seed: Annotated[str, typer.Option("--seed", metavar="N", help="Of the refits and the random starts.")] = "0",
@@ -107,7 +108,10 @@ def fit(
         ),
     ] = "parametric",
     at: Annotated[
-        list[str], typer.Option("--at", metavar="C", help="Predict the optimum of this budget; repeatable.")
+        list[str],
+        typer.Option(
+            "--at", metavar="C", help="Predict the optimum of this budget: 1e24, '512xH100 for 30d @40%'; repeatable."
+        ),
     ] = [],  # noqa: B006
     save: Annotated[Text, typer.Option("--save", metavar="FILE", help="Write the fitted law as a preset.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite FILE.")] = False,
@@ -136,6 +140,7 @@ def fit(
         options.refuse_beside(context, "--verify", allowed=("runs", "verify", "format_"))
         _verify(verify, runs, format_)
         return
+    budgets = [machine_options.amount(text, "--at") for text in at]
     share = None if quantile is None else parse_quantity(quantile, "number", "--quantile")
     if len(form) > 1 and not compare:
         raise InputError(f"--form is given {len(form)} times", "expected one form to fit; --compare ranks several")
@@ -145,7 +150,7 @@ def fit(
         options.pairs("--fix", fix), options.settings(start, "--start"), positive, objective,
         None if delta is None else parse_quantity(delta, "number", "--delta"), share,
         options.whole(draws, "--draws", most=20_000), bootstrap, options.whole(seed, "--seed", most=2**62),
-        tuple(parse_quantity(text, "flops", "--at") for text in at), method,
+        tuple(amount for amount, _ in budgets), method,
     )  # fmt: skip
     if diagnostics and method != "parametric":
         raise InputError(f"--diagnostics and --method {method} are both given", "they are of --method parametric")
@@ -155,15 +160,16 @@ def fit(
         return
     if save is not None:
         check_target(save, force=force)
-    with Progress("fitting", "refits", request.draws) as progress:
+    with Progress("fitting", "refits", request.draws, after="intervals and predictions") as progress:
         answer = fit_runs(request, progress=progress)
     if save is not None:
         save_fit(answer, save, force=force)
     if isinstance(answer, FrontierAnswer):
-        _tell(frontier_report(answer, saved=save), format_)
+        report = frontier_report(answer, saved=save)
     else:
         report = fit_report(answer, saved=save)
-        _tell(_diagnosed(answer, report) if diagnostics else report, format_)
+        report = _diagnosed(answer, report) if diagnostics else report
+    _tell(report._replace(notes=[*(note for _, note in budgets if note), *report.notes]), format_)
 
 
 def _tell(report: "Report", format_: str) -> None:

@@ -6,7 +6,7 @@ import typer
 
 from scaling_cli.core.laws import Law
 from scaling_cli.core.machine_budgets import is_machine_budget
-from scaling_cli.core.quantities import parse_quantity
+from scaling_cli.core.quantities import format_quantity, parse_quantity
 from scaling_cli.errors import InputError
 
 Text = str | None
@@ -78,6 +78,27 @@ def budget(**given: object) -> dict[str, object]:
 def is_machine(flops: str | None) -> bool:
     """Whether --flops speaks of a machine."""
     return flops is not None and is_machine_budget(flops)
+
+
+def amount(text: str, option: str) -> tuple[float, str]:
+    """Return the training FLOPs that a text says, and a note on the machine that it speaks of; '' where it is of none.
+
+    Raises: InputError for what is no amount of compute, an unknown accelerator, or a utilisation above 1.
+    """
+    if not is_machine_budget(text):
+        return parse_quantity(text, "flops", option), ""
+    from scaling_cli.core.machine_budgets import parse_machine_budget
+    from scaling_cli.core.machines import machine
+    from scaling_cli.files.hardware import load_accelerator
+
+    hours = parse_machine_budget(text, option)
+    try:
+        card = load_accelerator(hours.chip)
+    except InputError as error:
+        raise InputError(f"{option}: unknown accelerator: {error.message}", *error.hints) from error
+    mine = machine(card, gpus=hours.gpus, mfu=hours.mfu)
+    flops = float(hours.gpu_hours * mine.flops_per_hour)
+    return flops, f"{option} {text}: {format_quantity(flops, 'flops')} FLOPs; {mine.notes()[0]}"
 
 
 def with_active(

@@ -18,14 +18,16 @@ class Progress:
         label: what is going on, in ASCII.
         things: what is counted.
         total: how many there are to do; 0 where nobody knows.
+        after: what comes when all of them are done.
     """
 
-    def __init__(self, label: str, things: str = "", total: int = 0) -> None:
+    def __init__(self, label: str, things: str = "", total: int = 0, *, after: str = "what is left") -> None:
         self._label = label
         self._things = things
         self._total = total
+        self._after = after
         self._done = self._first = 0
-        self._began = self._since = time.monotonic()
+        self._began = self._since = self._last = time.monotonic()
         self._end = threading.Event()
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._show, daemon=True)
@@ -39,8 +41,9 @@ class Progress:
         """Say that so many more are done."""
         with self._lock:
             self._done += count
+            self._last = time.monotonic()
             if not self._first:  # what came before, such as reading, says nothing of the pace
-                self._first, self._since = self._done, time.monotonic()
+                self._first, self._since = self._done, self._last
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -57,6 +60,9 @@ class Progress:
             return f"{self._label}: {now - self._began:.0f} s so far"
         if not self._total:
             return f"{self._label}: {self._done} {self._things}"
+        if self._done >= self._total:
+            since = f"{now - self._last:.0f} s so far"
+            return f"{self._label}: {self._total} {self._things} done; {self._after}: {since}"
         line = f"{self._label}: {self._done} of {self._total} {self._things}"
         if self._done == self._first:
             return line

@@ -2,7 +2,7 @@
 
 A condition compares formulas (`< <= > >= == !=`, chains too) or a column with a quoted text (`== !=`), and joins such
 comparisons with `and`, `or` and `not`. Whether a name is a number or a text follows from what it is compared with.
-Numbers may end in K, M, B or T, as cells may: `params < 400M`.
+Numbers may end in K, M, B or T (mn, bn, tn), as cells may: `params < 400M`.
 A missing number (NaN) is neither above, below nor equal to anything.
 """
 
@@ -35,7 +35,7 @@ EXAMPLE = "flops < 1e21 and subset == 'hot'"
 # a quoted text, which stays as it is, or a number with a suffix, which is no syntax of formulas
 _HUMAN = re.compile(
     r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|"""
-    r"(?<![\w.])(?P<mantissa>\d[\d_]*(?:\.[\d_]*)?|\.\d[\d_]*)(?:e(?P<exponent>[+-]?\d+))? ?(?P<suffix>[kmbt])\b",
+    r"(?<![\w.])(?P<mantissa>\d[\d_]*(?:\.[\d_]*)?|\.\d[\d_]*)(?:e(?P<exponent>[+-]?\d+))? ?(?P<suffix>k|[mbt]n?)\b",
     re.IGNORECASE | re.ASCII,
 )
 _COMPARISONS: dict[type[ast.cmpop], str] = {

@@ -19,7 +19,10 @@ MAX_LENGTH = 100  # characters of a value; more is a pasted file, and int() and 
 MAX_ECHO = 40  # characters of a value shown in a message
 
 # Powers of ten.
-SUFFIXES = {"": 0, "k": 3, "m": 6, "b": 9, "t": 12, "thousand": 3, "million": 6, "billion": 9, "trillion": 12}
+SUFFIXES = {
+    "": 0, "k": 3, "m": 6, "b": 9, "t": 12, "mn": 6, "bn": 9, "tn": 12,
+    "thousand": 3, "million": 6, "billion": 9, "trillion": 12,
+}  # fmt: skip
 SI_LETTERS = {"g": 9, "p": 15, "e": 18, "z": 21, "y": 24}
 SI_WORDS = {"kilo": 3, "mega": 6, "giga": 9, "tera": 12, "peta": 15, "exa": 18, "zetta": 21, "yotta": 24}
 FLOP_PREFIXES = SUFFIXES | SI_LETTERS | SI_WORDS

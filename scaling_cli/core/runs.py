@@ -2,9 +2,12 @@
 
 import math
 import operator
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from itertools import compress
 from typing import NamedTuple
 
 from scaling_cli.core.compute import training_flops
@@ -20,6 +23,7 @@ SMALLEST_COUNT = 1e5
 LARGEST_LOSS = 8.0
 NEAR = 0.1  # from 6ND: attention and embeddings move FLOPs by a tenth; more is another way to count
 FARTHEST = 30.0  # times 6ND, more than recomputation, attention to long contexts and repeated forward passes take; ours
+UNITS = {"thousands": 3, "millions": 6, "billions": 9, "trillions": 12}  # by their words
 SAMPLE = 100_000  # runs that quartiles are taken of; sorting a million would cost as much as reading them
 
 
@@ -105,23 +109,41 @@ def compute_note(ratio: ComputeRatio) -> str:
     return f"flops are {ratio}: near enough for a law of params and tokens to count them as 6ND"
 
 
-def unit_notes(columns: Mapping[str, Sequence[float]], given: Mapping[str, str]) -> Iterator[str]:
+def unit_notes(
+    columns: Mapping[str, Sequence[float]], given: Mapping[str, str], headings: Mapping[str, str]
+) -> Iterator[str]:
     """Ask about units where the numbers look like other ones.
 
     Args:
         columns: numbers by name.
         given: for the quantities read from the table, a formula that reads them again.
+        headings: for these, the name of the column, which may say a unit: "Params (M)".
     """
     for name, text in given.items():
         if name in COMPUTE and max(columns[name]) < SMALLEST_COUNT:
             factor = text if text.isidentifier() else f"({text})"
-            guess, fix = ("logarithms", f"10**{factor}") if name == "flops" else ("billions", f"{factor}*1e9")
+            unit = unit_in(headings.get(name, ""))
+            guess, power = unit or ("billions", 9)
+            fix = f"{factor}*1e{power}"
+            if name == "flops" and unit is None:
+                guess, fix = "logarithms", f"10**{factor}"
             yield f"{name} are all below 1e5: are they {guess}? --columns {name}={fix}"
     if "loss" in given and sum(map(LARGEST_LOSS.__lt__, columns["loss"])) * 2 > len(columns["loss"]):
         yield (
             "most losses are above 8 nats per token, more than a guess among 3000 tokens costs: "
             f"are they perplexity or bits per byte? --columns loss=log({given['loss']}) reads perplexity"
         )
+
+
+def unit_in(heading: str) -> tuple[str, int] | None:
+    """Return the unit that a column name ends in and its power of ten: "Params (M)", "size_b", "in millions".
+
+    >>> unit_in("Params (M)"), unit_in("params")
+    (('millions', 6), None)
+    """
+    words = [word for word in re.split(r"[\W_]+", heading) if word]
+    last = words[-1].lower().removesuffix("s") if len(words) > 1 else ""
+    return next(((word, power) for word, power in UNITS.items() if last in (word[0], word[:-1])), None)
 
 
 def replicate_note(columns: Mapping[str, Sequence[float]], names: Sequence[str]) -> Iterator[str]:
@@ -136,13 +158,16 @@ def replicate_note(columns: Mapping[str, Sequence[float]], names: Sequence[str])
 def _repeats(lists: Sequence[Sequence[float]]) -> int:
     if not lists:
         return 0
-    count = len(lists[0])
-    products: Iterable[float] = reduce(lambda one, other: map(operator.mul, one, other), lists)  # in C, unlike tuples
-    return 0 if len(set(products)) == count else count - len(set(zip(*lists, strict=True)))
+    every: Iterable[float] = reduce(lambda one, other: map(operator.mul, one, other), lists)  # in C, unlike tuples
+    products = list(every)
+    shared = {product for product, times in Counter(products).items() if times > 1}
+    rows = list(compress(zip(*lists, strict=True), map(shared.__contains__, products)))
+    return len(rows) - len(set(rows))
 
 
 def first_bad(values: Sequence[float], *, positive: bool) -> int | None:
     """Return where the first value is that is not finite, or not above zero where it must be; None if all are."""
-    if all(map(math.isfinite, values)) and not (positive and min(values, default=1.0) <= 0.0):
+    if math.isfinite(sum(values)) and not (positive and min(values, default=1.0) <= 0.0):
         return None
-    return next(i for i, value in enumerate(values) if not (math.isfinite(value) and (value > 0.0 or not positive)))
+    bad = (i for i, value in enumerate(values) if not (math.isfinite(value) and (value > 0.0 or not positive)))
+    return next(bad, None)  # none where finite values have a sum that is not

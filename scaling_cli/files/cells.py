@@ -6,16 +6,17 @@ import sys
 from array import array
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
-from typing import NoReturn
+from typing import NoReturn, cast
 
 from scaling_cli.core.quantities import parse_quantity
-from scaling_cli.core.runs import ROLES
+from scaling_cli.core.runs import ROLES, first_bad
 from scaling_cli.errors import FileError, InputError
 from scaling_cli.files.columns import Columns, Key
 from scaling_cli.files.sections import shown
 from scaling_cli.files.tables import Cell, Table
 
-MISSING = {"", "-", "na", "n/a", "null", "none"}
+MISSING = {"", "-", "na", "n/a", "#n/a", "null", "none"}
+QUOTED = 1000  # texts of numbers that can be no quantity, kept for messages; whoever meets one needs the first
 
 
 class Cells:
@@ -24,6 +25,7 @@ class Cells:
     Fields:
         numbers, texts: by the position of the column. What is missing or no number is NaN.
         faults: by column and row, a text that is no number.
+        odd: by column and row, the first texts of numbers that are not finite and above zero.
         hashes: of each whole row.
     """
 
@@ -31,6 +33,7 @@ class Cells:
         self.numbers: dict[int, list[float]] = {position: [] for position in kinds}
         self.texts: dict[int, list[str]] = {position: [] for position in labels}
         self.faults: dict[tuple[int, int], str] = {}
+        self.odd: dict[tuple[int, int], str] = {}
         self.hashes = array("q")
         wanted = list({**self.numbers, **self.texts})
         for block in table.read(wanted):
@@ -45,13 +48,29 @@ class Cells:
         return len(self.hashes)
 
     def _numbers(self, cells: Sequence[Cell], position: int, *, kind: str) -> list[float]:
-        try:
-            return list(map(float, cells))
-        except (ValueError, OverflowError):
+        numbers: list[float] = []
+        with contextlib.suppress(ValueError, OverflowError):
+            numbers += map(float, cells)
+        if len(numbers) < len(cells) or not _are_ascii(cells):
             found = [cell if isinstance(cell, float) else _number(str(cell), kind) for cell in cells]
-        faults = [i for i, number in enumerate(found) if number is None] if None in found else []
-        self.faults.update(((position, len(self) + i), str(cells[i]).strip()) for i in faults)
-        return [math.nan if number is None else number for number in found]
+            faults = [i for i, number in enumerate(found) if number is None]
+            self.faults.update(((position, len(self) + i), str(cells[i]).strip()) for i in faults)
+            numbers = [math.nan if number is None else number for number in found]
+        self._keep_odd(numbers, cells, position, positive=kind in ROLES)
+        return numbers
+
+    def _keep_odd(self, numbers: Sequence[float], cells: Sequence[Cell], position: int, *, positive: bool) -> None:
+        """Keep how numbers are written that a message may have to quote."""
+        if len(self.odd) < QUOTED and (first := first_bad(numbers, positive=positive)) is not None:
+            for i in range(first, len(numbers)):
+                if not math.isfinite(numbers[i]) or (positive and numbers[i] <= 0.0):
+                    self.odd[position, len(self) + i] = str(cells[i]).strip()
+
+
+def _are_ascii(cells: Sequence[Cell]) -> bool:
+    with contextlib.suppress(TypeError):
+        return "".join(cast(Sequence[str], cells)).isascii()  # fast, where all are texts
+    return all(cell.isascii() for cell in cells if isinstance(cell, str))
 
 
 @lru_cache(2**16)  # sizes are few and steps repeat from run to run
@@ -59,7 +78,8 @@ def _number(text: str, kind: str) -> float | None:
     """Return what a cell says: NaN where it is missing or not finite, None where it is no number."""
     text = text.strip()
     with contextlib.suppress(ValueError):
-        return float(text)
+        if text.isascii():  # float() reads digits of every script
+            return float(text)
     if text.lower() in MISSING:
         return math.nan
     with contextlib.suppress(InputError):
@@ -106,7 +126,7 @@ class Quantities:
         """Raise the FileError for a quantity that has no value, or one that cannot be, in a row."""
         self.is_missing(name, row)
         value = self._values[name][row]
-        text = "" if math.isnan(value) and self._columns.is_plain(name) else f"{value:.9g}"
+        text = self._cells.odd.get((self._columns.place(name), row), f"{value:.9g}")
         kind = name if name in ROLES else "number"
         condition = f"{name} < 1e99" if value == math.inf else f"{name} > 0"
         hint = f'--where "{condition}" leaves out the rows that have none' if name in ROLES else ""

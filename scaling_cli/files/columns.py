@@ -8,7 +8,7 @@ from scaling_cli.core.compute import other_factor, training_flops
 from scaling_cli.core.formulas import CONSTANTS, Formula, FormulaError, compile_tree
 from scaling_cli.core.runs import COMPUTE, ROLES
 from scaling_cli.errors import InputError
-from scaling_cli.files.headers import Header, usual_role
+from scaling_cli.files.headers import Header, spelt, usual_role
 from scaling_cli.files.sections import shown
 
 Key = int | str  # the position of a column in the table, or the name of a quantity
@@ -85,10 +85,11 @@ class Columns:
             return {key}
         return {position for other in self.definitions[key].inputs for position in self.positions(other)}
 
-    def is_plain(self, name: str) -> bool:
-        """Return whether a quantity is a column as it stands."""
-        inputs, function = self.definitions[name]
-        return function is None and isinstance(inputs[0], int)
+    def place(self, name: str) -> int:
+        """Return the position of the column that a quantity is as it stands; -1 where it is worked out."""
+        known = self.definitions.get(name)
+        first = known.inputs[0] if known and known.inputs and known.function is None else -1
+        return first if isinstance(first, int) else -1
 
     def kind(self, position: int) -> str:
         """Return the kind of quantity in the cells of a column: a role, or number."""
@@ -98,7 +99,11 @@ class Columns:
     def source(self, role: str) -> str:
         """Return a formula that reads a role that the table or the user gives."""
         text = self.chosen.get(role, role).strip()
-        return re.sub(r"\W", "_", text) if text in self.header.names else text
+        return spelt(text) if text in self.header.names else text
+
+    def heading(self, role: str) -> str:
+        """Return the name of the column that a role is as it stands; '' where it is worked out."""
+        return self.header.names[position] if (position := self.place(role)) >= 0 else ""
 
     def _definition(self, name: str) -> Definition:
         if name in self.chosen:
@@ -116,9 +121,8 @@ class Columns:
         try:
             formula = Formula(text)
         except FormulaError as error:
-            raise InputError(
-                f"{shown(name)}: {error}", "expected the name of a column, or a formula of columns"
-            ) from None
+            expected = "expected the name of a column, or a formula of columns"
+            raise InputError(f"{shown(name)}: {error}", expected, *self.header.spellings(text)) from None
         known = {other: value for other, value in CONSTANTS.items() if other not in self.header.names}
         names = [other for other in formula.names if other not in known]
         keys = tuple(self.column(other) if other == name else self.key(other) for other in names)

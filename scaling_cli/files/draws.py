@@ -3,6 +3,7 @@
 import hashlib
 import math
 import os
+import re
 
 from scaling_cli.core.covariances import normal_draws
 from scaling_cli.core.laws import Draws, Law, Relation
@@ -39,18 +40,22 @@ def with_draws(law: Law, relations: Section) -> Law:
 def _from_file(law: Law, relation: Relation, uncertainty: Section) -> Draws:
     section = uncertainty.section("draws")
     path = _path(section)
+    if not os.path.lexists(path):
+        hint = f"{section.path} names it as its draws: bring it back, or save the law again"
+        raise FileError(path, "no such file or directory", hint)
     text = read_text(path, limit=MOST_BYTES)
     stated, actual = section.text("sha256"), checksum(text)
     if stated.lower() != actual:
         raise FileError(
-            path, f"has sha256 {actual}, not {shown(stated)}, which {section.path} states",
+            path, f"has sha256 {actual}, not {_hexadecimal(stated)}, which {section.path} states",
             "save the law again, or bring back the file that belongs to it",
         )  # fmt: skip
     draws = parse_draws(text, path)
     for name in draws.names:
         if _estimate(law, relation, name) is None:
             raise FileError(path, f"{shown(name)} is no coefficient of {relation.name} in {section.path}", line=1)
-    return draws._replace(relation=relation.name)
+    origin = "normal draws from its covariance" if "covariance" in uncertainty else draws.origin
+    return draws._replace(relation=relation.name, origin=origin)
 
 
 def _path(section: Section) -> str:
@@ -63,6 +68,11 @@ def _path(section: Section) -> str:
     here = os.path.join(os.path.dirname(section.path), name)
     there = os.path.join(os.path.dirname(os.path.realpath(section.path)), name)
     return there if os.path.exists(there) and not os.path.exists(here) else here
+
+
+def _hexadecimal(stated: str) -> str:
+    """Return a stated checksum as a message shows it: whole, or as any text where it is none."""
+    return stated if re.fullmatch(r"[0-9a-fA-F]{1,64}", stated) else shown(stated)
 
 
 def checksum(text: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import NoReturn
 
-from scaling_cli.core.runs import COMPUTE
+from scaling_cli.core.runs import COMPUTE, unit_in
 from scaling_cli.errors import FileError
 from scaling_cli.files.sections import shown
 
@@ -41,9 +41,15 @@ _VARIABLES = {  # of laws, by the names that laws give them
     "experts": "experts n_experts num_experts expert_count number_of_experts",
     "active_params": "active_params n_active_params num_active_params params_active active_parameters",
 }
+# the last part of a nested name says little alone: data.size, optim.d, and what is counted of a batch or a test set
+_VAGUE = {"size", "compute"}
+_ELSEWHERE = {
+    "batch", "microbatch", "step", "device", "sec", "second", "eval", "val", "valid", "validation", "test", "dev",
+}  # fmt: skip
 _PREFIX = re.compile(r"(?:config|params|metrics|summary)[./](?=.)", re.IGNORECASE)  # of W&B and of MLflow exports
 _CHARTED = re.compile(r" - .*__(MIN|MAX)$")
 _LISTED = 20  # columns named in a message
+_LONGEST = 80  # characters of a name whose spelling in a formula is told
 
 
 class Header:
@@ -61,6 +67,7 @@ class Header:
         self.names = names
         self._letters = [_letters(name) for name in names]
         self._bare = [_letters(_PREFIX.sub("", name, count=1)) for name in names]
+        self._last = [_last_part(name) for name in names]
         self._refuse_chart()
 
     def position(self, name: str) -> int | None:
@@ -76,15 +83,16 @@ class Header:
         return self._only(found, name) if found else None
 
     def recognised(self, role: str) -> int | None:
-        """Return the column that a usual name gives a role; None if there is none.
+        """Return the column that a usual name gives a role, else the last part of a nested one; None if there is none.
 
         Raises: FileError if it could be one of several.
         """
-        for rank in (_USUAL, _SECOND):
-            found = [i for i, letters in enumerate(self._bare) if _KNOWN.get(letters) == (role, rank)]
-            if found:
-                return self._only(found, role)
-        return None
+        usual = [i for i, letters in enumerate(self._bare) if _KNOWN.get(letters) == (role, _USUAL)]
+        nested = [i for i, letters in enumerate(self._bare) if letters not in _KNOWN and self._is_nested(i, role)]
+        second = [i for i, letters in enumerate(self._bare) if _KNOWN.get(letters) == (role, _SECOND)]
+        rivals = [] if any(not self._last[i][1] for i in usual) else nested  # of a name that is nested itself
+        found = sorted({*usual, *rivals} if usual else {*second, *nested})
+        return self._only(found, role) if found else None
 
     def variable(self, name: str) -> int | None:
         """Return the column of a variable of a law: by its own name, else by a usual one; None if there is none.
@@ -94,8 +102,9 @@ class Header:
         position = self.position(name)
         if position is not None:
             return position
-        usual = set(map(_letters, _VARIABLES.get(name, "").split()))
+        usual = set(map(_letters, [name, *_VARIABLES.get(name, "").split()]))
         found = [i for i, letters in enumerate(self._bare) if letters in usual]
+        found = found or [i for i, (_, last) in enumerate(self._last) if len(last) > 1 and last in usual]
         return self._only(found, name) if found else None
 
     def find(self, *words: str) -> list[int]:
@@ -108,15 +117,31 @@ class Header:
         close = [column for column in self.names if role and role in _letters(column)]
         close = (close or get_close_matches(name, self.names, n=1))[:3]
         hints = [f"is it {' or '.join(map(shown, close))}?"] if close else []
+        hints += self.spellings(name)
         if role:
             usual = ", ".join(_NAMES[_USUAL, role].split()[:5])
-            hints.append(f"expected one named {usual} ..., or say which it is: --columns {role}=NAME")
+            unit = unit_in(close[0]) if len(close) == 1 and len(close[0]) <= _LONGEST else None
+            example = f"{spelt(close[0])}*1e{unit[1]}" if unit else "NAME"
+            hints.append(f"expected one named {usual} ..., or say which it is: --columns {role}={example}")
         if role in COMPUTE:
             hints.append("of params, tokens and flops any two are enough: C = 6ND gives the third")
         listed = ", ".join(map(shown, filter(None, self.names[:_LISTED])))
         more = ", ..." if len(self.names) > _LISTED else ""
         what = f"for {name}" if role else shown(name)
         raise FileError(self.path, f"has no column {what}", *hints, f"its columns: {listed or 'none'}{more}")
+
+    def spellings(self, text: str) -> list[str]:
+        """Say how the column names are written in a formula that hold, or stand in, a text that is no formula."""
+        odd = [name for name in self.names if not name.isidentifier() and 0 < len(name) <= _LONGEST and _letters(name)]
+        meant = [name for name in odd if name in text] or [name for name in odd if text in re.split(r"\W+", name)]
+        return [f"in a formula {shown(name)} is written {spelt(name)}" for name in meant[:3]]
+
+    def _is_nested(self, position: int, role: str) -> bool:
+        """Whether the last part of a nested name is a usual name of a role: config.data.tokens."""
+        above, last = self._last[position]
+        if len(last) < 2 or last in _VAGUE or _KNOWN.get(last, ("",))[0] != role:
+            return False
+        return role == "loss" or _ELSEWHERE.isdisjoint(above)
 
     def _only(self, found: Sequence[int], name: str) -> int:
         if len(found) > 1:
@@ -148,6 +173,23 @@ def usual_role(name: str) -> str:
 def is_variable(name: str) -> bool:
     """Return whether a name is one that means the same variable in every law: U is unique tokens."""
     return name in _VARIABLES
+
+
+def spelt(name: str) -> str:
+    """Return a column name as formulas and conditions have it; its letters find it again.
+
+    >>> spelt("config.data.tokens"), spelt("Params (M)"), spelt("loss")
+    ('config_data_tokens', 'Params_M', 'loss')
+    """
+    words = re.sub(r"\W+", "_", name).strip("_")
+    return next((text for text in (name, words, f"_{words}") if text.isidentifier()), name)
+
+
+def _last_part(name: str) -> tuple[set[str], str]:
+    """Return the words above the last part of a nested name, and that part; nothing where it is not nested."""
+    *above, last = re.split(r"[./]", _PREFIX.sub("", name, count=1))
+    words = {word for part in above for word in re.split(r"[\W_]+", part.casefold())}
+    return words, _letters(last) if above else ""
 
 
 def _letters(name: str) -> str:

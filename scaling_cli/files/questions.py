@@ -1,6 +1,7 @@
 """What is asked of a run table, put in terms of its columns."""
 
 import contextlib
+import re
 from collections.abc import Sequence
 from difflib import get_close_matches
 
@@ -10,6 +11,8 @@ from scaling_cli.core.runs import COMPUTE, ROLES
 from scaling_cli.errors import InputError, ScalingError
 from scaling_cli.files.columns import Columns, Key
 from scaling_cli.files.sections import shown
+
+_ASSIGNED = re.compile(r"""'[^']*'|"[^"]*"|(?<![<>=!])(?P<one>=)(?!=)""")  # a quoted text, or = alone
 
 
 class Question:
@@ -34,7 +37,7 @@ class Question:
         for name in self.names:
             columns.define(name)
         self._refuse_target_among(needed[:-1])
-        self.condition = _condition(where)
+        self.condition = _condition(where, columns)
         self.compared: dict[str, Key] = (
             {name: columns.key(name) for name in self.condition.names} if self.condition else {}
         )
@@ -80,8 +83,16 @@ class Question:
                     columns.define(name)
 
 
-def _condition(where: str) -> Condition | None:
+def _condition(where: str, columns: Columns) -> Condition | None:
     try:
         return Condition(where) if where.strip() else None
     except FormulaError as error:
-        raise InputError(f"--where: {error}") from None
+        raise InputError(f"--where: {error}", *_equality(where), *columns.header.spellings(where)) from None
+
+
+def _equality(where: str) -> list[str]:
+    """Say how equality is written where a sign of it stands alone."""
+    doubled = _ASSIGNED.sub(lambda found: "==" if found["one"] else found[0], where)
+    if doubled == where:
+        return []
+    return [f"equality is written ==: {doubled}" if doubled.isprintable() else "equality is written =="]

@@ -18,6 +18,8 @@ _NO_TEXT = {
     b"\xff\xfe": "it is UTF-16: save it as UTF-8",
     b"\xfe\xff": "it is UTF-16: save it as UTF-8",
 }
+TEMPORARY = r"\.(?:{})\.[0-9a-f]{{16}}\.tmp"  # the files that a kill may leave, by the names of their targets
+LONGEST = 200  # bytes of a target's name in that of its temporary file; 255 is what most systems allow in all
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
@@ -143,7 +145,8 @@ def _existing_mode(path: str) -> int | None:
 
 def _replace(target: str, data: bytes, mode: int | None) -> None:
     folder = os.path.dirname(target)
-    temporary = os.path.join(folder, f".{os.urandom(8).hex()}.tmp")
+    name = os.fsdecode(os.fsencode(os.path.basename(target))[:LONGEST])
+    temporary = os.path.join(folder, f".{name}.{os.urandom(8).hex()}.tmp")  # as TEMPORARY has it
     try:
         _write_and_sync(temporary, data, flags=_CREATE, mode=0o666 if mode is None else mode)
         if mode is not None:

@@ -1,6 +1,5 @@
 """Tables of training runs: their numbers, and everything about them that is worth saying."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar
@@ -10,7 +9,7 @@ from scaling_cli.core.runs import COMPUTE, ROLES, Runs, first_bad
 from scaling_cli.errors import FileError, InputError
 from scaling_cli.files.cells import Cells, Quantities
 from scaling_cli.files.columns import Columns
-from scaling_cli.files.headers import Header
+from scaling_cli.files.headers import Header, spelt
 from scaling_cli.files.questions import Question
 from scaling_cli.files.sections import shown
 from scaling_cli.files.selection import OUTSIDE, Selection
@@ -128,7 +127,7 @@ def _notes(
     given = {role: columns.source(role) for role in ROLES if role in numbers and role not in columns.derived}
     if all(role in given for role in COMPUTE) and (ratio := about.compute_ratio(numbers)):
         yield about.compute_note(ratio)
-    yield from about.unit_notes(numbers, given)
+    yield from about.unit_notes(numbers, given, {role: columns.heading(role) for role in given})
     yield from about.replicate_note(numbers, [name for name in question.names if name != question.target])
     for position in question.states:
         yield from _unfinished(columns.header.names[position], _pick(cells.texts[position], rows))
@@ -150,6 +149,5 @@ def _unfinished(column: str, states: Sequence[str]) -> Iterator[str]:
     counts = Counter(state for state in states if state.casefold() in UNFINISHED)
     if counts:
         found = ", ".join(f"{count} {shown(state)}" for state, count in sorted(counts.items()))
-        name = re.sub(r"\W", "_", column)
-        wanted = " and ".join(f"{name} != {state!r}" for state in sorted(counts))
+        wanted = " and ".join(f"{spelt(column)} != {state!r}" for state in sorted(counts))
         yield f'not every run has come to its end ({found}): --where "{wanted}" leaves those out'

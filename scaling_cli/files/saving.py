@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import time
 from collections.abc import Mapping
 from shlex import quote
 
@@ -11,10 +12,11 @@ from scaling_cli.core.laws import Draws, Figure, Law, Minimum, Relation, Variabl
 from scaling_cli.errors import FileError, InputError
 from scaling_cli.files.draws import checksum
 from scaling_cli.files.presets import SCHEMA, parse_law
-from scaling_cli.files.reading import read_text, refuse_existing, write_text
+from scaling_cli.files.reading import TEMPORARY, read_text, refuse_existing, write_text
 from scaling_cli.files.values import Number
 from scaling_cli.files.yaml_text import yaml_text
 
+STALE = 3600.0  # seconds after which no save can still be writing a temporary file
 ENDINGS = (".yaml", ".yml")
 # how many levels of each section stand on lines of their own
 DEEP = {
@@ -129,14 +131,17 @@ def _mentions(path: str, name: str) -> bool:
 
 
 def _remove_older(target: str, kept: str) -> None:
-    """Remove draws of this preset but for those kept, and those that a preset of the same stem names."""
+    """Remove what a kill has left of earlier saves, and draws of this preset but for those kept or named by a twin."""
     folder, stem = os.path.dirname(target), _stem(target)
     twins = [twin for ending in ENDINGS if (twin := os.path.join(folder, stem + ending)) != target]
-    ours = re.compile(re.escape(stem) + r"\.draws-[0-9a-f]{8}\.csv")
+    ours = re.escape(stem) + r"\.draws-[0-9a-f]{8}\.csv"
+    half = re.compile(TEMPORARY.format(f"{ours}|{re.escape(os.path.basename(target))}"))
     with contextlib.suppress(OSError):
         for name in os.listdir(folder):
-            if ours.fullmatch(name) and name != kept and not any(_mentions(twin, name) for twin in twins):
-                os.unlink(os.path.join(folder, name))
+            path = os.path.join(folder, name)
+            old = half.fullmatch(name) and time.time() - os.lstat(path).st_mtime > STALE
+            if old or (re.fullmatch(ours, name) and name != kept and not any(_mentions(twin, name) for twin in twins)):
+                os.unlink(path)
 
 
 def _law(law: Law) -> Tree:

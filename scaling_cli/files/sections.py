@@ -7,6 +7,8 @@ from typing import NoReturn
 from scaling_cli.errors import FileError
 from scaling_cli.files.values import Block, Items, Number, Value
 
+SHOWN = 40  # characters of a value in a message, quotes included
+
 
 class Section:
     """A mapping of the file, or the empty one where the key is absent.
@@ -138,4 +140,8 @@ def shown(value: Value) -> str:
             return text[:40]
         case Block() | Items():
             return "a mapping" if isinstance(value, Block) else "a list"
-    return repr(value)[:40]
+    quoted = repr(value)
+    if len(quoted) <= SHOWN or not isinstance(value, str):
+        return quoted[:SHOWN]
+    kept = next(k for k in range(SHOWN - 2, -1, -1) if len(repr(value[:k])) <= SHOWN)
+    return f"{value[:kept]!r}..."

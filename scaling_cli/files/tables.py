@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, NoReturn, TextIO
 from scaling_cli.errors import FileError
 from scaling_cli.files.reading import name_of, read_bytes
 from scaling_cli.files.sections import shown
+from scaling_cli.files.separators import EXAMPLE, are_numbers, opening_of, separator_of
 from scaling_cli.files.streams import open_text
 
 Cell = str | int | float
@@ -23,7 +24,6 @@ MAX_BYTES = 2**30  # of a table
 MAX_COLUMNS = 10_000
 MAX_NAME = 200  # characters of the name of what is in an object inside an object
 BLOCK = 256  # with more at a time, Python's garbage collector looks at each of them
-EXAMPLE = "params,tokens,loss"
 
 
 class Block(NamedTuple):
@@ -54,7 +54,8 @@ def open_table(path: str) -> Iterator[Table]:
     """Open a table; '-' is standard input.
 
     What begins with a brace is JSON Lines; else the first line is a header and says by what its fields are separated:
-    tabs, commas or semicolons. Parquet is known by its extension.
+    tabs, commas, semicolons or |. Excel may say so in a line before it, `sep=;`; lines before it that begin with # are
+    comments. Parquet is known by its extension.
 
     Raises: FileError, here or while reading, naming the row: for what is no table, and what `read_text` refuses.
     """
@@ -62,19 +63,22 @@ def open_table(path: str) -> Iterator[Table]:
         yield _parquet(path)
         return
     with open_text(path, limit=MAX_BYTES) as (text, data):
-        number, first = next(((i, line) for i, line in enumerate(text, 1) if not line.isspace()), (1, ""))
-        if first.lstrip().startswith(("{", "[")):
-            header, read = _json_lines(enumerate(itertools.chain([first], text), number), name_of(path))
+        lines = enumerate(text, 1)
+        opening = opening_of(lines)
+        if opening[-1][1].lstrip().startswith(("{", "[")):
+            header, read = _json_lines(itertools.chain(opening, lines), name_of(path))
         else:
-            header, read = _delimited(text, first, path=name_of(path))
+            header, read = _delimited([line for _, line in opening], text, path=name_of(path))
         yield Table(name_of(path), header, read, lambda: data.sha256)
 
 
-def _delimited(text: TextIO, first: str, *, path: str) -> tuple[tuple[str, ...], Callable[..., Iterator[Block]]]:
-    if not first:
-        raise FileError(path, "is empty", f"expected a header and a row for each run: {EXAMPLE}")
-    delimiter = next((mark for mark in "\t,;" if mark in first), ",")
-    rows = csv.reader(itertools.chain([first], text), delimiter=delimiter, strict=True, skipinitialspace=True)
+def _delimited(
+    opening: Sequence[str], text: TextIO, *, path: str
+) -> tuple[tuple[str, ...], Callable[..., Iterator[Block]]]:
+    first, *others = opening
+    delimiter, first = separator_of(first, text, path)
+    lines = itertools.chain([first], others, text)
+    rows = csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=True)
     try:
         header = tuple(name.strip() for name in next(rows))
     except csv.Error as error:
@@ -87,22 +91,13 @@ def _check_header(header: Sequence[str], path: str) -> None:
     """Refuse a header that is a row of numbers, or that has a name twice, or far too many."""
     if len(header) > MAX_COLUMNS:
         raise FileError(path, f"has {len(header)} columns", f"expected at most {MAX_COLUMNS}")
-    numbers = [name for name in header if _is_number(name)]
-    if len(numbers) * 2 > len(header):
+    if are_numbers(header):
         raise FileError(path, f"has no header: its first line begins {shown(header[0])}", f"expected such as {EXAMPLE}")
     seen: set[str] = set()
     for name in filter(None, header):
         if name in seen:
             raise FileError(path, f"has a duplicate column {shown(name)}", "rename or remove one of them")
         seen.add(name)
-
-
-def _is_number(name: str) -> bool:
-    try:
-        float(name)
-    except ValueError:
-        return False
-    return name[-1].isdigit()  # not nan, inf
 
 
 def _row_blocks(

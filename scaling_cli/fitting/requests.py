@@ -1,11 +1,13 @@
 """What to fit to which runs, and the runs read for it."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from scaling_cli.core.compute import training_flops
 from scaling_cli.core.formulas import Formula, FormulaError, names_in
 from scaling_cli.core.runs import Runs, compute_ratio
-from scaling_cli.errors import InputError, NoAnswer
+from scaling_cli.errors import FileError, InputError, NoAnswer
 from scaling_cli.files.catalogue import load_law
 from scaling_cli.files.runs import read_runs
 from scaling_cli.files.tables import open_table
@@ -83,14 +85,16 @@ def form_of(request: Request) -> Form:
 def _unsettled(request: Request, names: list[str]) -> Form:
     if request.formula is None:
         if request.positive is not None:
-            raise InputError(
-                "--positive belongs to --formula", "the coefficients of a preset's form are positive already"
-            )
+            raise InputError("--positive belongs to --formula", "a preset's form keeps the signs that are published")
         law, relation = law_and_relation(request.form or DEFAULT_FORM)
         return preset_form(load_law(law), [*COLUMNS, *request.columns], relation=relation)
     if request.form is not None:
         raise InputError("--form and --formula are both given", "give one of them")
-    return formula_form(request.formula, names, positive=_positive(request.positive), target=request.target)
+    form = formula_form(request.formula, names, positive=_positive(request.positive), target=request.target)
+    if not form.free:
+        problem = f"--formula {request.formula[:40]} has no coefficient to fit: all its names are columns"
+        raise InputError(problem, "expected one such as 'A / N**alpha', with names that no column has")
+    return form
 
 
 def _positive(text: str | None) -> list[str] | None:
@@ -135,6 +139,7 @@ def read_columns(request: Request, names: Sequence[str]) -> tuple[Runs, Sample]:
     runs = read(request, words)
     if not runs.used:
         raise NoAnswer(f"no run is left of {runs.read} read", "see what was dropped, and --where")
+    _check_compute(request.runs, runs)
     runs = _in_order(runs, [*words, request.target, *filter(None, [request.weights])], request.group)
     ratio = compute_ratio(runs.columns) if {"N", "D"} <= set(names) else None
     sample = sample_of(
@@ -145,6 +150,19 @@ def read_columns(request: Request, names: Sequence[str]) -> tuple[Runs, Sample]:
         flops=runs.columns["flops"] if ratio and ratio.is_compute and not ratio.is_near else None,
     )
     return runs, sample
+
+
+def _check_compute(path: str, runs: Runs) -> None:
+    """Refuse runs whose 6ND no number can hold."""
+    params, tokens = runs.columns.get("params"), runs.columns.get("tokens")
+    if not params or not tokens or math.isfinite(training_flops(max(params), max(tokens))):
+        return
+    for row, n, d in zip(runs.rows, params, tokens, strict=True):
+        if not math.isfinite(training_flops(n, d)):
+            raise FileError(
+                path, f"row {row}: params are {n:g} and tokens {d:g}, whose 6ND is larger than any number",
+                "expected counts; leave the row out with --where, or read another unit with --columns",
+            )  # fmt: skip
 
 
 def _in_order(runs: Runs, names: Sequence[str], group: str) -> Runs:

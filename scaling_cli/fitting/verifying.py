@@ -10,13 +10,20 @@ from scaling_cli.files.presets import read_law
 from scaling_cli.files.saving import draws_checksum
 from scaling_cli.fit.frontiers import FrontierAnswer
 from scaling_cli.fit.predictions import Answer
+from scaling_cli.fit.solve import CONVERGED
 from scaling_cli.fit.tolerances import coefficient_tolerances, objective_tolerance, quantile_errors
 from scaling_cli.fitting.manifests import fact, request_of, versions
 from scaling_cli.fitting.methods import fit_runs
 from scaling_cli.fitting.saving import refits_of
 
-BITS = ("scaling", "numpy", "scipy", "arithmetic")  # where these are the same, refits are the same to the last bit
+BITS = ("scaling", "numpy", "scipy", "arithmetic")  # where these are the same, everything is to the last bit
+# What a fit says of its optimum, and by how much, relative to it, another machine may get something else. Which starts
+# end at an optimum hangs by their last digits: half of them may change sides. The rest moves as coefficients do.
+CERTIFIED = {"starts": 0.0, "starts_agreeing": 0.5, "condition_number": 1e-6, "minima": 0.0, "scatter": 1e-6}
+EPSILON = 1e-15  # of rounding, times the condition number: what moves that itself
+RANGE = 1e-12  # relative: of a column that a formula works out with another machine's logarithms
 REFITS = "sha256 of the refits"
+NOWHERE = (None, None)
 Value = str | float | None
 Fitted = Answer | FrontierAnswer
 
@@ -24,7 +31,8 @@ Fitted = Answer | FrontierAnswer
 class Comparison(NamedTuple):
     """One thing that a preset says of its fit, beside what the fit gives now.
 
-    `difference` and `tolerance` are relative to the larger of both; None for texts, which must be the same.
+    `difference` and `tolerance` are relative to the larger of both; None for texts, which must be the same, and for a
+    slope, which must be nothing on both sides.
     """
 
     what: str
@@ -65,7 +73,8 @@ def verify_fit(preset: str, runs: str, *, progress: Callable[[int], None] | None
         raise FileError(preset, "has no manifest to verify", "expected a preset that `scaling fit --save` wrote")
     answer = fit_runs(request_of(law.manifest, runs, path=preset), progress=progress)
     comparisons = (
-        *_of_runs(law, answer.runs, preset), *_of_fit(law, answer, preset), *_of_refits(law, refits_of(answer)),
+        *_of_runs(law, answer.runs, preset), *_of_fit(law, answer, preset), *_of_ranges(law, answer.law),
+        *_of_certificate(law, answer), *_of_refits(law, refits_of(answer)),
     )  # fmt: skip
     worked_out_with = {name: (law.manifest.get(name), version) for name, version in versions().items()}
     return Verification(preset, runs, comparisons, worked_out_with, tuple(_notes(law, answer, comparisons)))
@@ -80,8 +89,9 @@ def _of_runs(law: Law, runs: Runs, path: str) -> Iterator[Comparison]:
 
 def _of_fit(law: Law, answer: Fitted, path: str) -> Iterator[Comparison]:
     fit = answer.fit
-    for name, relation in answer.law.relations.items():
-        yield _texts(f"formula of {name}", law.relations[name].text if name in law.relations else None, relation.text)
+    for name in {**answer.law.relations, **law.relations}:
+        texts = (each.relations[name].text if name in each.relations else None for each in (law, answer.law))
+        yield _texts(f"formula of {name}", *texts)
     value = fact(law.manifest, "value", float, path=path)
     yield _numbers("objective", value, float(answer.manifest["value"]), objective_tolerance(fit))
     saved = {name: value for _, name, value in law.constants()}
@@ -89,11 +99,44 @@ def _of_fit(law: Law, answer: Fitted, path: str) -> Iterator[Comparison]:
         yield _numbers(f"coefficient {name}", saved.get(name), value, tolerance)
 
 
+def _of_ranges(saved: Law, got: Law) -> Iterator[Comparison]:
+    """Compare the ranges of the runs, which decide what is called outside of them."""
+    tolerance = RANGE if _changed(saved, BITS) else 0.0
+    for name, relation in got.relations.items():
+        then = saved.relations[name].valid if name in saved.relations else {}
+        for variable in {**relation.valid, **then}:
+            ends = zip(then.get(variable, NOWHERE), relation.valid.get(variable, NOWHERE), strict=True)
+            for word, (a, b) in zip(("least", "largest"), ends, strict=True):
+                yield _numbers(f"{word} {variable} of {name}", a, b, tolerance)
+
+
+def _of_certificate(law: Law, answer: Fitted) -> Iterator[Comparison]:
+    """Compare what is said of the optimum: exactly, or within what another machine may get."""
+    then, now, elsewhere = law.manifest, answer.manifest, bool(_changed(law, BITS))
+    if "formula" in now:
+        yield _texts("formula of the manifest", _text(then.get("formula")), _text(now["formula"]))
+    for key, tolerance in CERTIFIED.items():
+        if key in now:
+            got = _number(now[key])
+            allowed = max(tolerance, EPSILON * (got or 0.0)) if key == "condition_number" else tolerance
+            yield _numbers(key.replace("_", " "), _number(then.get(key)), got, allowed if elsewhere else 0.0)
+    if "gradient_norm" in now:
+        slopes = _number(then.get("gradient_norm")), float(now["gradient_norm"])
+        yield _nothing("gradient norm", *slopes) if elsewhere else _numbers("gradient norm", *slopes, 0.0)
+
+
+def _nothing(what: str, saved: float | None, got: float) -> Comparison:
+    """Compare two slopes that are as good as none: which rounding is left of them says nothing."""
+    return Comparison(what, saved, got, None, None, saved is not None and saved <= max(CONVERGED, 10.0 * got))
+
+
 def _of_refits(law: Law, got: Draws | None) -> Iterator[Comparison]:
     """Compare the refits: all their bits, or their quantiles where another machine or numpy worked them out."""
     saved = law.draws
     if saved is None and got is None:
         return
+    if saved and got:
+        yield _numbers("level of the intervals", saved.level, got.level, 0.0)
     bits = _texts(REFITS, *(draws_checksum(draws) if draws else None for draws in (saved, got)))
     ends = list(_of_ends(saved, got)) if saved and got and saved.names == got.names and not bits.holds else []
     if not ends or not _changed(law, BITS):
@@ -109,13 +152,21 @@ def _of_ends(saved: Draws, got: Draws) -> Iterator[Comparison]:
             yield _numbers(f"{100.0 * saved.level:g} % {word} of {name}", a, b, error / scale)
 
 
+def _text(value: Value) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _number(value: Value) -> float | None:
+    return value if isinstance(value, int | float) else None
+
+
 def _texts(what: str, saved: str | None, got: str | None) -> Comparison:
     return Comparison(what, saved, got, None, None, saved == got)
 
 
-def _numbers(what: str, saved: float | None, got: float, tolerance: float) -> Comparison:
-    if saved is None:
-        return Comparison(what, None, got, None, tolerance, False)
+def _numbers(what: str, saved: float | None, got: float | None, tolerance: float) -> Comparison:
+    if saved is None or got is None:
+        return Comparison(what, saved, got, None, tolerance, False)
     difference = abs(got - saved) / (max(abs(got), abs(saved)) or 1.0)
     return Comparison(what, saved, got, difference, tolerance, difference <= tolerance)
 

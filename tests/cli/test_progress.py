@@ -65,6 +65,18 @@ def test_what_is_done_of_what_there_is(screen: Screen) -> None:
     assert on_screen(screen.getvalue()) == ""
 
 
+def test_what_comes_after_all_is_done(screen: Screen) -> None:
+    screen.wanted = "done; "
+    with Progress("fitting", "refits", 100, after="intervals") as progress:
+        progress(50)
+        progress(50)
+        assert screen.seen.wait(HANG)
+    shown = screen.getvalue()
+    assert re.search(r"fitting: 100 refits done; intervals: \d+ s so far", shown)
+    assert "100 of 100" not in shown
+    assert " 0 s left" not in shown
+
+
 def test_time_where_nothing_is_counted(screen: Screen) -> None:
     with Progress("planning"):
         assert screen.seen.wait(HANG)

@@ -307,3 +307,17 @@ def test_a_larger_count_never_looks_smaller(value: float, factor: float) -> None
         parse_quantity(format_quantity(count, "count"), "params", "--x") for count in (value, value * factor)
     )
     assert first <= second
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "value"),
+    [("5.5bn", "params", 5.5e9), ("300 mn tokens", "tokens", 3e8), ("1.4tn", "tokens", 1.4e12), ("2BN", "number", 2e9)],
+)
+def test_short_words_for_powers_of_ten(text: str, kind: str, value: float) -> None:
+    assert parse_quantity(text, kind, "--x") == value
+
+
+@pytest.mark.parametrize("text", ["5.5GT", "300BT", "5.5 GTok", "5.5 milliards"])
+def test_units_of_tokens_that_are_not_plain_words(text: str) -> None:
+    with pytest.raises(InputError, match="not a number of tokens\n  expected a count of training tokens"):
+        parse_quantity(text, "tokens", "--tokens")

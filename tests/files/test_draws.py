@@ -74,13 +74,25 @@ class TestFile:
 
     def test_it_is_missing(self, preset: Path) -> None:
         (preset.parent / "mine.csv").unlink()
-        assert refusal(preset) == f"{preset.parent / 'mine.csv'}: no such file or directory"
+        assert refusal(preset) == (
+            f"{preset.parent / 'mine.csv'}: no such file or directory\n"
+            f"  {preset} names it as its draws: bring it back, or save the law again"
+        )
 
     def test_it_is_another_one(self, preset: Path) -> None:
         (preset.parent / "mine.csv").write_text(TABLE + "1,1\n")
         message = refusal(preset)
-        assert f"mine.csv: has sha256 {checksum(TABLE + '1,1' + chr(10))}, not '{checksum(TABLE)[:20]}" in message
+        assert (
+            f"mine.csv: has sha256 {checksum(TABLE + '1,1' + chr(10))}, not {checksum(TABLE)}, which {preset} states"
+            in message
+        )
         assert "save the law again" in message
+
+    def test_another_text_for_its_checksum_is_quoted_whole(self, tmp_path: Path) -> None:
+        """With a sign that it goes on."""
+        message = refusal(write(tmp_path, sha256="xyz" * 30))
+        assert ", not 'xyzxyz" in message
+        assert "xyz'..., which " in message or "x'..., which " in message or "xy'..., which " in message
 
     def test_an_upper_case_checksum_is_one(self, tmp_path: Path) -> None:
         assert read_law(str(write(tmp_path, sha256=checksum(TABLE).upper()))).draws

@@ -442,7 +442,7 @@ class TestFaults:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         (tmp_path / "victim").write_text(OLD)
-        (tmp_path / f".{bytes(8).hex()}.tmp").symlink_to("victim")
+        (tmp_path / f".law.yaml.{bytes(8).hex()}.tmp").symlink_to("victim")
         monkeypatch.setattr(os, "urandom", bytes)
         assert "exists" in str(write_refusal(tmp_path / "law.yaml"))
         assert (tmp_path / "victim").read_text() == OLD

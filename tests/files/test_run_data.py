@@ -114,7 +114,7 @@ def test_learning_curves() -> None:
 
 def test_pythia() -> None:
     """The checkpoints before the first token are refused until they are left out."""
-    with pytest.raises(FileError, match=r"row 1: tokens is '0', but it must be greater than zero"):
+    with pytest.raises(FileError, match=r"row 1: tokens is '0.0', but it must be greater than zero"):
         read("pythia_lambada")
     assert read("pythia_lambada", where="tokens > 0").used == 390
 

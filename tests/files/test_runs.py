@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from scaling_cli.core.runs import Dropped, Runs
 from scaling_cli.errors import FileError, InputError, ScalingError
+from scaling_cli.files.headers import Header
 from scaling_cli.files.runs import read_runs
 
 GOOD = (
@@ -77,7 +78,7 @@ REFUSED = {
     "C10": (HEAD + "a,1e9,2e10,-2.5\n", "row 1: loss is '-2.5'"),
     "C11": (HEAD + "a,1e9,2e10,0\n", "row 1: loss is '0'"),
     "C12": (HEAD + "a,0,2e10,2.5\n", "row 1: params is '0'"),
-    "C13": (HEAD + "a,-1e9,2e10,2.5\n", "row 1: params is '-1e+09'"),
+    "C13": (HEAD + "a,-1e9,2e10,2.5\n", "row 1: params is '-1e9'"),
     "C16": (HEAD + "a,1e9,2e10,2.5,extra\n", "row 1 has 5 fields"),
     "C17": (HEAD + "a,1e9,2e10\n", "row 1 has 3 fields"),
     "C18": (HEAD + 'a,"1e9,2e10,2.5\n', "quote"),
@@ -351,7 +352,7 @@ class TestNumbers:
             ('"2,81"', "row 2: loss is '2,81', which has commas"),
             ("-1", "row 2: loss is '-1', but it must be greater than zero"),
             ("\u0662\u066b8", "row 2: loss is '\\u0662\\u066b8', not plain ASCII"),
-            ("1e-400", "row 2: loss is '0', but it must be greater than zero"),
+            ("1e-400", "row 2: loss is '1e-400', too small to tell from zero"),
         ],
     )
     def test_no_loss(self, refusal: Refusal, cell: str, words: str) -> None:
@@ -364,7 +365,7 @@ class TestNumbers:
         assert runs.dropped == (Dropped("no finite loss", 1, (2,)),)
 
     @pytest.mark.parametrize(
-        ("cell", "shown"), [("", "''"), ("nan", "''"), ("inf", "'inf'"), ("x", "'x'"), ("0", "'0'")]
+        ("cell", "shown"), [("", "''"), ("nan", "'nan'"), ("inf", "'inf'"), ("x", "'x'"), ("0", "'0'")]
     )
     @pytest.mark.parametrize("name", ["params", "tokens"])
     def test_a_run_without_params_or_tokens_is_refused(
@@ -652,3 +653,147 @@ def test_any_option_is_understood_or_refused(path: Path, text: str, where: str) 
     attempt(path, GOOD, columns={"loss": text}).encode("utf-8", "surrogatepass")
     attempt(path, GOOD, columns={text: "params"}, extra=[text], where=where)
     attempt(path, GOOD, needed=("params", text), group=text, flops_from=text)
+
+
+class TestNestedNames:
+    """Trackers join what is nested by dots and slashes: the last part says what a column is, where only one does."""
+
+    @pytest.mark.parametrize(
+        ("header", "taken"),
+        [
+            ("config.model.num_params,config.data.tokens,eval/loss", ("config.model.num_params", "config.data.tokens")),
+            ("config/model/n_params,train/data/tokens_seen,loss", ("config/model/n_params", "train/data/tokens_seen")),
+            ("params.model.total_params,params.data.train_tokens,metrics.eval/c4/loss", ("params.model.total_params",)),
+        ],
+    )
+    def test_the_last_part_is_enough(self, read: Read, header: str, taken: tuple[str, ...]) -> None:
+        runs = read(f"{header}\n1e8,1e9,3.5\n2e8,1e10,3\n")
+        assert (runs.columns["params"], runs.columns["tokens"]) == ([1e8, 2e8], [1e9, 1e10])
+        assert all(any(f"column '{name}'" in note for note in runs.notes) for name in taken)
+
+    @pytest.mark.parametrize(
+        ("header", "both"),
+        [
+            ("params,tokens,train/loss,eval/c4/loss", "loss could be 'train/loss' or 'eval/c4/loss'"),
+            ("params,tokens,eval/c4/loss,eval/pile/loss", "loss could be 'eval/c4/loss' or 'eval/pile/loss'"),
+            ("draft.net.params,config.net.params,tokens,loss", "params could be 'draft.net.params' or"),
+        ],
+    )
+    def test_of_several_the_user_chooses(self, refusal: Refusal, header: str, both: str) -> None:
+        assert refusal(f"{header}\n1e8,1e9,3,4\n").startswith(both)
+
+    @pytest.mark.parametrize("name", ["batch.tokens", "eval/tokens", "optim.d", "batch.size", "micro_batch/num_tokens"])
+    def test_a_last_part_that_means_something_else(self, refusal: Refusal, name: str) -> None:
+        assert refusal(f"config.model.params,{name},loss\n1e8,1e9,3\n").startswith("has no column for ")
+
+    @pytest.mark.parametrize(
+        "header",
+        [
+            *("params,draft.model.params,tokens,loss", "params,config.x,tokens,loss", "params,x,tokens,train/loss"),
+            *("params,train/loss,tokens,val_loss", "params,train/loss,tokens,metrics.loss"),
+        ],
+    )
+    def test_a_whole_name_goes_first(self, read: Read, header: str) -> None:
+        runs = read(f"{header}\n1e8,2e8,1e9,3\n")
+        assert (runs.columns["params"], runs.columns["loss"]) == ([1e8], [3.0])
+
+    def test_a_variable_is_found_by_the_last_part(self) -> None:
+        header = Header("runs.csv", ["config.model.num_experts", "config.data.epochs", "config.data.unique_tokens"])
+        assert [header.variable(name) for name in ("experts", "epochs", "U", "tokens", "P")] == [0, 1, 2, None, None]
+
+    def test_long_names_do_not_fill_a_message(self, refusal: Refusal) -> None:
+        name = "a." * 5000 + "b"
+        assert len(refusal(f"{name},N,loss\n1,1,1\n", columns={"tokens": f"1*{name[:900]}"})) < 1000
+
+    def test_in_a_formula_by_its_usual_name(self, read: Read) -> None:
+        text = "config.model.params,config.data.tokens,loss\n0.1,1,3\n"
+        runs = read(text, columns={"params": "1e9*params", "tokens": "1e9*config_data_tokens"}, where="tokens > 1e8")
+        assert (runs.columns["params"], runs.columns["tokens"]) == ([1e8], [1e9])
+
+    @pytest.mark.parametrize(
+        ("options", "spelt"),
+        [
+            ({"columns": {"tokens": "1*config.data.tokens"}}, "'config.data.tokens' is written config_data_tokens"),
+            ({"columns": {"loss": "log(eval/loss)"}}, "'eval/loss' is written eval_loss"),
+            ({"columns": {"loss": "0.5 * Val Loss"}}, "'Val Loss' is written Val_Loss"),
+            ({"columns": {"params": "Params (M) * 1e6"}}, "'Params (M)' is written Params_M"),
+            ({"where": "config.data.tokens > 1e9"}, "'config.data.tokens' is written config_data_tokens"),
+        ],
+    )
+    def test_how_a_name_is_written_in_a_formula(self, refusal: Refusal, options: dict[str, Any], spelt: str) -> None:
+        text = "config.data.tokens,Params (M),eval/loss,Val Loss\n1e9,100,3,3\n"
+        columns = {"params": "Params_M", "loss": "eval_loss", "tokens": "config_data_tokens"}
+        message = refusal(text, **{**options, "columns": columns | options.get("columns", {})})
+        assert f"in a formula {spelt}" in message
+
+
+class TestUnitsInNames:
+    @pytest.mark.parametrize(
+        ("name", "spelt", "unit", "factor"),
+        [
+            ("Params (M)", "Params_M", "millions", "1e6"),
+            ("params [B]", "params_B", "billions", "1e9"),
+            ("size_m", "size_m", "millions", "1e6"),
+            ("n (thousands)", "n_thousands", "thousands", "1e3"),
+            ("params in millions", "params_in_millions", "millions", "1e6"),
+            ("width", "width", "billions", "1e9"),
+        ],
+    )
+    def test_the_factor_is_that_of_the_header(self, read: Read, name: str, spelt: str, unit: str, factor: str) -> None:
+        text = f"{name},tokens,loss\n30,1e9,3\n"
+        notes = read(text, columns={"params": name}).notes
+        assert f"params are all below 1e5: are they {unit}? --columns params={spelt}*{factor}" in notes
+        assert read(text, columns={"params": f"{spelt}*{factor}"}).columns["params"] == [30.0 * float(factor)]
+
+    def test_a_column_that_is_not_recognised_is_proposed_with_its_factor(self, refusal: Refusal) -> None:
+        assert "--columns params=Params_M*1e6" in refusal("Params (M),tokens,loss\n30,1e9,3\n")
+
+
+class TestWords:
+    def test_short_words_for_powers_of_ten(self, read: Read) -> None:
+        columns = read("params,tokens,loss\n5.5bn,300 mn,3\n1.5 BN params,2tn tokens,3\n").columns
+        assert columns["params"] == [5.5e9, 1.5e9]
+        assert columns["tokens"] == [3e8, 2e12]
+        assert read("params,tokens,loss\n5e9,1e9,3\n6e9,1e9,2\n", where="params < 5.5bn").rows == [1]
+
+    @pytest.mark.parametrize("cell", ["5.5GT", "300BT"])
+    def test_tokens_with_a_unit_of_their_own_are_refused(self, refusal: Refusal, cell: str) -> None:
+        message = refusal(f"params,tokens,loss\n1e8,{cell},3\n")
+        assert message.startswith(f"row 1: tokens is '{cell}', not a number of tokens")
+        assert "300B" in message
+
+    @pytest.mark.parametrize("cell", ["\u06611e8", "\uff11e9", "1e\u0668"])
+    @pytest.mark.parametrize("name", ["params", "loss"])
+    def test_digits_of_other_scripts_are_refused(self, refusal: Refusal, name: str, cell: str) -> None:
+        """As flags refuse them; float() reads them."""
+        other = "loss" if name == "params" else "params"
+        message = refusal(f"{name},{other},tokens\n1e8,3,1e9\n{cell},3,1e9\n")
+        assert message.startswith(f"row 2: {name} is {ascii(cell)}, not plain ASCII text")
+
+    def test_digits_of_other_scripts_in_json(self, refusal: Refusal) -> None:
+        assert "not plain ASCII" in refusal(
+            '{"N": "\u06611e8", "D": 1e9, "loss": 3}\n{"N": 1e8, "D": 1e9, "loss": 3}\n'
+        )
+
+    @pytest.mark.parametrize("cell", ["#N/A", "N/A", "NA", "#n/a"])
+    def test_what_a_spreadsheet_writes_for_a_missing_loss(self, read: Read, cell: str) -> None:
+        runs = read(f"params,tokens,loss\n1e8,1e9,3\n2e8,1e9,{cell}\n")
+        assert runs.dropped == (Dropped("no finite loss", 1, (2,)),)
+
+    @pytest.mark.parametrize("cell", ["-1e9", "-1_000", "0.00", "-0", "1e-400", "-inf", "1e999", "NaN", "n/a", "-5bn"])
+    def test_a_cell_is_quoted_as_it_stands(self, refusal: Refusal, cell: str) -> None:
+        message = refusal(f"params,tokens,loss\n1e8,1e9,3\n {cell} ,1e9,2.9\n")
+        assert message.startswith(f"row 2: params is '{cell}', ")
+
+    def test_a_formula_has_no_cell_to_quote(self, refusal: Refusal) -> None:
+        text = "params,tokens,loss\n-1e9,1e9,3\n"
+        assert refusal(text, columns={"params": "params*2"}).startswith("row 1: params is '-2e+09'")
+
+    @pytest.mark.parametrize("where", ["params = 1e8", "name='r0'", "loss > 2 and params = 1e8"])
+    def test_one_equals_sign(self, refusal: Refusal, where: str) -> None:
+        message = refusal(GOOD, where=where)
+        assert "\n  equality is written ==: " + where.replace("=", "==") in message
+
+    @pytest.mark.parametrize("where", ["loss <", "loss <= ", "name == '=' and", "loss >= 3 )"])
+    def test_no_talk_of_equality_where_there_is_none(self, refusal: Refusal, where: str) -> None:
+        assert "equality" not in refusal(GOOD, where=where)

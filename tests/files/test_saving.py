@@ -306,6 +306,24 @@ class TestFaults:
         save(tmp_path / "law.yaml", NEW)
         assert written == [".csv", ".yaml"]
 
+    def test_what_a_kill_left_goes_with_a_later_save(self, tmp_path: Path) -> None:
+        """What another save may be writing now stays, and so does whatever is not ours."""
+        now = time.time()
+        token = "0123456789abcdef"
+        left = [f".law.yaml.{token}.tmp", f".law.draws-12345678.csv.{token}.tmp"]
+        others = [f".other.yaml.{token}.tmp", f".{token}.tmp", f".law.yaml.{token[:-1]}.tmp", f".law.yaml.{token}.tmp~"]
+        young = f".law.yaml.{token[::-1]}.tmp"
+        for name in (*left, *others, young):
+            (tmp_path / name).write_text("half")
+            os.utime(tmp_path / name, (now, now if name == young else now - 3700.0))
+        save(tmp_path / "law.yaml", NEW)
+        assert {path.name for path in tmp_path.glob(".*")} == {*others, young}
+        assert saved(tmp_path / "law.yaml") == NEW
+
+    def test_a_name_as_long_as_they_get(self, tmp_path: Path) -> None:
+        reading.write_text(str(tmp_path / ("x" * 250 + ".yaml")), "a")
+        assert [path.read_text() for path in tmp_path.iterdir()] == ["a"]
+
     def test_old_draws_that_cannot_be_removed_do_no_harm(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         save(tmp_path / "law.yaml", OLD)
         with monkeypatch.context() as patch:

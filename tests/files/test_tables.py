@@ -72,6 +72,11 @@ SAME = {
     "windows": "name,params,loss\r\nr0,1e8,3.5\r\nr1,2e8,3.2\r\n",
     "old mac": "name,params,loss\rr0,1e8,3.5\rr1,2e8,3.2\r",
     "byte order mark": "\ufeffname,params,loss\nr0,1e8,3.5\nr1,2e8,3.2\n",
+    "pipes": "name|params|loss\nr0|1e8|3.5\nr1|2e8|3.2\n",
+    "a word of Excel": "sep=;\nname;params;loss\nr0;1e8;3.5\nr1;2e8;3.2\n",
+    "the same in quotes": '\ufeff"sep=,"\r\nname,params,loss\r\nr0,1e8,3.5\r\nr1,2e8,3.2\r\n',
+    "comments": "# my runs, of 2024\n#\n\nname,params,loss\nr0,1e8,3.5\nr1,2e8,3.2\n",
+    "a comment and the word": "# my runs\nsep=|\nname|params|loss\nr0|1e8|3.5\nr1|2e8|3.2\n",
 }
 
 
@@ -180,8 +185,39 @@ def test_a_json_array_is_not_json_lines(path: Path) -> None:
     assert "from an array: jq -c" in refusal(path, '[\n  {"params": 1e8}\n]')
 
 
+def test_a_header_may_begin_with_a_hash(path: Path) -> None:
+    """As numpy.savetxt writes it, and as an index is called: what follows is no header."""
+    assert read(path, "# params,loss\n1e8,3.5\n2e8,3.2\n").header == ("# params", "loss")
+    assert read(path, "#,params,loss\n1,1e8,3.5\n").header == ("#", "params", "loss")
+    assert read(path, "# runs\n# params,loss\n1e8,3.5\n").rows == [("1e8", "3.5")]
+
+
+def test_json_lines_below_a_comment(path: Path) -> None:
+    found = read(path, '# mine\n\n{"a": 1}\n{"a": 2}\n')
+    assert (found.header, found.rows) == (("a",), [(1,), (2,)])
+    assert refusal(path, '# mine\n\n{"a": 1}\n{"a"\n').startswith("line 4: is not a JSON object")
+
+
+@pytest.mark.parametrize(
+    ("text", "separator"),
+    [
+        ("params tokens loss\n1e8 1e9 3\n", "blanks"),
+        ("params   tokens   loss\n1e8   1e9   3\n", "blanks"),
+        ("params:tokens:loss\n1e8:1e9:3\n", "':'"),
+        ("sep=:\nparams:tokens:loss\n1e8:1e9:3\n", "':'"),
+        ("| params | tokens | loss |\n|---|---|---|\n| 1e8 | 1e9 | 3 |\n", "Markdown"),
+    ],
+)
+def test_fields_separated_by_something_else(path: Path, text: str, separator: str) -> None:
+    message = refusal(path, text)
+    assert separator in message
+    assert "commas, tabs, semicolons or |" in message
+
+
 REFUSED = {
     "": "is empty",
+    "# a comment\n": "is empty",
+    "sep=;\n": "is empty",
     "\n \n": "is empty",
     "1e9,1e10,2.5\n2e9,2e10,2.4\n": "has no header: its first line begins '1e9'",
     "r0,1e8,1e9,3.67\nr1,1e8,4e9,3.25\n": "has no header: its first line begins 'r0'",
