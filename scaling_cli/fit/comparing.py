@@ -9,7 +9,7 @@ import numpy as np
 from scaling_cli.core.quantities import format_quantity
 from scaling_cli.errors import NoAnswer
 from scaling_cli.fit.cuts import SCALE, Cut, Sizes, cuts, sizes_of
-from scaling_cli.fit.fits import UNCERTAIN, Options, optimum
+from scaling_cli.fit.fits import UNCERTAIN, Options, optimum, started_at
 from scaling_cli.fit.forms import Form
 from scaling_cli.fit.likelihoods import Criterion, criterion, density_of
 from scaling_cli.fit.objectives import Objective
@@ -95,7 +95,7 @@ def _contender(form: Form, sample: Sample, options: Options, *, sizes: Sizes, te
         problem, point = optimum(form, sample, options)
     except NoAnswer as error:
         return Contender(form.name, text, notes=(error.message,))
-    miss, bias, trouble = _held_out(_started_at(form, point), sample, options, sizes=sizes, tests=tests)
+    miss, bias, trouble = _held_out(started_at(form, point), sample, options, sizes=sizes, tests=tests)
     k = len(form.free)
     left = pattern(point.residuals, sizes.values, coefficients=k)
     score = criterion(options.objective, point.objective, sample.target, weights=sample.weights, coefficients=k)
@@ -104,12 +104,6 @@ def _contender(form: Form, sample: Sample, options: Options, *, sizes: Sizes, te
         options.objective.told(point.objective), score, left, point.certificate.converged,
         (*_remarks(point, left), *trouble),
     )  # fmt: skip
-
-
-def _started_at(form: Form, point: PointFit) -> Form:
-    """Return the form starting from an optimum; a fit to part of the runs needs few other starts then."""
-    starts = point.values.tolist()
-    return form._replace(free=tuple(c._replace(start=start) for c, start in zip(form.free, starts, strict=True)))
 
 
 def _remarks(point: PointFit, left: Pattern) -> Iterator[str]:

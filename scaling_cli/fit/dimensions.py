@@ -54,7 +54,9 @@ def _dimension(fit: Fit, letter: str, word: str, *, level: float) -> Dimension:
         return Dimension(word, notes=(f"where the rest is plentiful, the loss is no power of {word} above a floor",))
     ends: list[float | None] = [None, None]
     if len(fit.draws):
-        drawn = _exponents(fit, fit.problem.inner(fit.draws[:, : len(fit.point.inner)]), letter)
+        with np.errstate(divide="ignore"):  # a refit may have a coefficient at zero
+            refits = fit.problem.inner(fit.draws[:, : len(fit.point.inner)])
+        drawn = _exponents(fit, refits, letter)
         drawn = drawn[drawn > 0.0]
         if drawn.size >= max(MANY, 0.95 * len(fit.draws)):
             ends = np.quantile(drawn, [0.5 - level / 2.0, 0.5 + level / 2.0]).tolist()

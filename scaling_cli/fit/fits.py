@@ -10,12 +10,13 @@ from scaling_cli.core.formulas import compile_tree
 from scaling_cli.core.laws import Draws, Law, names_below
 from scaling_cli.errors import InputError
 from scaling_cli.fit.bootstrap import bootstrap
-from scaling_cli.fit.forms import Form
+from scaling_cli.fit.forms import Form, alone, opposed
 from scaling_cli.fit.identify import check_fit, check_runs
 from scaling_cli.fit.objectives import Objective
-from scaling_cli.fit.optima import STARTS, Certificate, PointFit, fit_point
+from scaling_cli.fit.optima import BARELY, STARTS, Certificate, PointFit, fit_point
 from scaling_cli.fit.problems import Problem
 from scaling_cli.fit.samples import Sample
+from scaling_cli.fit.solve import CONVERGED
 from scaling_cli.fit.uncertainty import (
     LEVEL,
     Spread,
@@ -29,12 +30,18 @@ from scaling_cli.fit.uncertainty import (
 Array = Any
 UNCERTAIN = "the optimum is not certain: its gradient is not zero; see certificate"
 ALONE = "one start alone of {} led to this optimum: there may be a lower one, which --start may find"
-
-
 VANISHES = "{0} ends at zero, where it has no effect: --fix {0}=0 leaves it out"
 LIMIT = "{0} goes to zero, where the formula has no value: the limit fits best, which {1:.3g} stands for"
 FEW = "resampled by {} groups: so few show too little of what another group would do, and intervals come out too narrow"
 FEW_GROUPS = 5  # ours: below it a tenth or more of the draws are one group alone, or all groups once
+EXACT = "the law goes through every run, to rounding: gradient_norm compares roundings, and tells nothing"
+RAN_AWAY = (
+    "resampled runs do not determine {0}: the 90 % interval goes beyond {1:.0e} times the value; fix one with --fix, "
+    "or add runs that tell"
+)
+OPPOSED = "{} is fixed below zero, where its term does the opposite of what it does in {}: there it is above"
+FAR = 1e6  # times the value: no interval worth printing; ours
+ROUNDING = 1e-9  # largest residual, relative to a run, of a fit without noise
 SAME = 1e-12  # relative: of objectives that rounding alone sets apart
 
 
@@ -56,7 +63,8 @@ class Fit(NamedTuple):
     """A fitted form.
 
     `names` and `values` are the coefficients, fixed ones included; `spread` has their standard errors and intervals;
-    `draws` the refits, (draws, k), of the same names; `sample` the runs, `problem` and `point` how they were fitted.
+    `draws` the refits, (draws, k), of the same names, or what stands for them, by `kind`;
+    `sample` the runs, `problem` and `point` how they were fitted.
     """
 
     form: Form
@@ -70,6 +78,7 @@ class Fit(NamedTuple):
     problem: Problem
     point: PointFit
     notes: tuple[str, ...]
+    kind: str = "refits"
 
     @property
     def value(self) -> float:
@@ -80,6 +89,11 @@ class Fit(NamedTuple):
     def certificate(self) -> Certificate:
         """Why to believe that it is the optimum."""
         return self.point.certificate
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the law goes through every run, to rounding."""
+        return _is_exact(self.problem, self.point)
 
     @property
     def residuals(self) -> Array:
@@ -113,12 +127,15 @@ def fit_form(form: Form, sample: Sample, options: Options) -> Fit:
             inner = widened(point, refits, sample.size, groups=sample.group_count)
         draws = _with_settled(form, problem.names, problem.outer(inner))
         draws = draws[np.isfinite(draws).all(axis=1)]
-        if options.asks_refits(sample):
+        if options.asks_refits(sample) or point.vanished.any():
             spread = spread_from_draws(draws)
     law = fitted_law(form, names, values)
     return Fit(
         form, law, names, values, spread, draws, options.objective, sample, problem, point,
-        tuple(_doubts(problem, point, options.objective, sample)),
+        (
+            *_doubts(problem, point, options.objective, sample), *far_ends(names, values, spread, point),
+            *(OPPOSED.format(name, form.name) for name in opposed(form)),
+        ),
     )  # fmt: skip
 
 
@@ -127,7 +144,10 @@ def _doubts(problem: Problem, point: PointFit, objective: Objective, sample: Sam
     found = point.certificate
     if not found.converged:
         yield UNCERTAIN
-    if found.starts > found.starts_agreeing == 1:
+    is_exact = _is_exact(problem, point)
+    if is_exact and found.gradient_norm > CONVERGED:
+        yield EXACT
+    if found.starts > found.starts_agreeing == 1 and not is_exact:
         yield ALONE.format(found.starts)
     if sample.group_count < FEW_GROUPS:
         yield FEW.format(sample.group_count)
@@ -140,6 +160,20 @@ def _doubts(problem: Problem, point: PointFit, objective: Objective, sample: Sam
             yield VANISHES.format(coefficient.name)
         elif point.vanished[i]:
             yield LIMIT.format(coefficient.name, point.values[i])
+
+
+def _is_exact(problem: Problem, point: PointFit) -> bool:
+    largest = 1.0 if problem.log else float(np.abs(problem.target).max())
+    return float(np.abs(point.residuals).max()) <= ROUNDING * largest
+
+
+def far_ends(names: Sequence[str], values: Array, spread: Spread, point: PointFit) -> Iterator[str]:
+    """Yield a note where refits run away, but from a coefficient that ended at zero."""
+    stay = np.append(~point.vanished, np.ones(len(names) - point.vanished.size, dtype=bool))
+    with np.errstate(over="ignore"):
+        far = stay & (np.abs(spread.high) > FAR * np.abs(values)) & (values != 0.0)
+    if spread.source == "bootstrap" and far.any():
+        yield RAN_AWAY.format(", ".join(np.array(names)[far]), FAR)
 
 
 def optimum(form: Form, sample: Sample, options: Options, *, starts: int = STARTS) -> tuple[Problem, PointFit]:
@@ -158,9 +192,20 @@ def optimum(form: Form, sample: Sample, options: Options, *, starts: int = START
     return problem, point
 
 
+def started_at(form: Form, point: PointFit) -> Form:
+    """Return the form starting from an optimum, where a fit to part of the runs needs few other starts.
+
+    A coefficient that ended at zero starts some e-folds below its own start: nothing leads away from zero.
+    """
+    own = np.array([coefficient.start for coefficient in form.free])
+    starts = np.where(point.vanished, own * np.exp(-BARELY), point.values).tolist()
+    return form._replace(free=tuple(c._replace(start=start) for c, start in zip(form.free, starts, strict=True)))
+
+
 def _analytic_spread(form: Form, sample: Sample, objective: Objective, problem: Problem, point: PointFit) -> Spread:
     """Return the spread by the curvature at the optimum, of what is fixed and tied too."""
-    spread = spread_from_covariance(problem, point, analytic(problem, objective, point, sample.weights))
+    covariance = analytic(problem, objective, point, sample.weights)
+    spread = spread_from_covariance(problem, point, covariance, alone=alone(form))
     if not form.settled:
         return spread
     low, high = np.sort(_with_settled(form, problem.names, np.stack([spread.low, spread.high])), axis=0)
@@ -168,6 +213,7 @@ def _analytic_spread(form: Form, sample: Sample, objective: Objective, problem: 
     settled = [compile_tree(tree) for tree in form.settled.values()]
     slopes = [[slope_of(f({**found, name: Dual(found[name], 1.0)})) for name in found] for f in settled]
     variances = np.einsum("si,ij,sj->s", slopes, spread.covariance, slopes)
+    variances[(np.abs(slopes) @ point.vanished) > 0.0] = np.nan  # tied to what ended at zero
     return spread._replace(low=low, high=high, errors=np.concatenate([spread.errors, np.sqrt(variances)]))
 
 
@@ -204,6 +250,11 @@ def fitted_law(form: Form, names: Sequence[str], values: Array) -> Law:
         variables={name: variable for name, variable in form.law.variables.items() if name in below},
         coefficients=shared, digits={name: digits[name] for name in shared},
     )  # fmt: skip
+
+
+def values_at(form: Form, problem: Problem, inner: Array) -> Array:
+    """Return every coefficient, fixed and tied ones included, (m, names), at inner values (m, k)."""
+    return _with_settled(form, problem.names, problem.outer(inner))
 
 
 def _with_settled(form: Form, free: Sequence[str], values: Array) -> Array:

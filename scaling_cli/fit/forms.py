@@ -1,14 +1,15 @@
 """What is fitted: a loss form of a preset, or a formula of the user's, with coefficients fixed, tied or free."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from scaling_cli.core.formulas import CONSTANTS, Formula, FormulaError, Node, names_in, substitute
 from scaling_cli.core.laws import QUANTITIES, Law, Relation, Variable, names_below
 from scaling_cli.errors import InputError
 from scaling_cli.fit.problems import Coefficient
-from scaling_cli.fit.starts import DEFAULT_START
+from scaling_cli.fit.starts import DEFAULT_START, linear_names
 
 DEFAULT_FORM = "hoffmann-2022-approach-3-rounded"  # E + A / N**alpha + B / D**beta, with everybody's names
 MOST_NAMES = 2000
@@ -35,6 +36,8 @@ class Form(NamedTuple):
 def preset_form(law: Law, columns: Sequence[str], *, relation: str = "") -> Form:
     """Return a preset's loss with all its coefficients free, starting from the published ones and keeping their sign.
 
+    A published zero or less keeps none, and neither does the logarithm of a constant, such as ln_E in exp(ln_E).
+
     Args:
         law: the preset, or a form without constants.
         columns: what the runs have, by the names that formulas use: N, D, U, ...
@@ -51,8 +54,46 @@ def preset_form(law: Law, columns: Sequence[str], *, relation: str = "") -> Form
     in_tree = set(names_in(tree))
     used = [name for name in coefficients if name in in_tree]
     starts = [coefficients[name] or DEFAULT_START for name in used]
-    free = [Coefficient(name, start, positive=start > 0.0) for name, start in zip(used, starts, strict=True)]
+    signed = set(used) - _logarithms(tree)
+    free = [
+        Coefficient(name, start, positive=start > 0.0 and name in signed)
+        for name, start in zip(used, starts, strict=True)
+    ]
     return Form(law.id if relation == "loss" else f"{law.id} {relation}", tree, tuple(free), {}, law, relation)
+
+
+def _logarithms(tree: Node) -> set[str]:
+    """Return the names that stand nowhere but as terms of an exponential: their sign says nothing of the formula's."""
+    inside, everywhere = Counter(_exponents(tree)), Counter(names_in(tree))
+    return {name for name, count in inside.items() if count == everywhere[name]}
+
+
+def _exponents(tree: Node) -> Iterator[str]:
+    """Yield the names that are terms of what exp is taken of or a number is raised to, once for each place."""
+    if tree[0] in ("num", "name"):
+        return
+    if tree[0] == "exp" or (tree[0] == "**" and tree[1][0] == "num"):
+        yield from (str(term[1]) for term in _terms(tree[-1]) if term[0] == "name")
+    for branch in tree[1:]:
+        yield from _exponents(branch)
+
+
+def _terms(tree: Node) -> Iterator[Node]:
+    """Yield the terms of a sum of sums, whatever their signs."""
+    if tree[0] in ("+", "-", "neg"):
+        for branch in tree[1:]:
+            yield from _terms(branch)
+    else:
+        yield tree
+
+
+def alone(form: Form) -> set[str]:
+    """Return the free coefficients in which predictions are linear whatever the others are: no term has two of them."""
+    free = {coefficient.name for coefficient in form.free}
+    terms = [(term, free & set(names_in(term))) for term in _terms(form.tree)]
+    together = {name for _, names in terms if len(names) > 1 for name in names}
+    bent = {name for term, names in terms for name in names if not linear_names(term, (name,))}
+    return free - together - bent
 
 
 def law_and_relation(text: str) -> tuple[str, str]:
@@ -163,6 +204,16 @@ def _started(coefficient: Coefficient, starts: Mapping[str, float]) -> Coefficie
     return coefficient._replace(start=start)
 
 
+def opposed(form: Form) -> list[str]:
+    """Return the coefficients fixed below zero that the law keeps above."""
+    below = [name for name, tree in form.settled.items() if tree[0] == "num" and tree[1] < 0.0]
+    published = {**form.law.relations[form.relation].coefficients, **form.law.coefficients}
+    if not any(published.get(name) for name in below):
+        return []  # a formula of the user's says nothing of signs
+    kept = preset_form(form.law, [*QUANTITIES, *form.law.variables], relation=form.relation).free
+    return [coefficient.name for coefficient in kept if coefficient.positive and coefficient.name in below]
+
+
 def defaults_behind(form: Form, names: Sequence[str]) -> list[Variable]:
     """Return the variables that runs could have, stand at their defaults, and meet the named coefficients in a term."""
     below = names_below(form.law, [form.relation])
@@ -184,10 +235,8 @@ def written_default(variable: Variable) -> str:
 
 def _in_terms_of(tree: Node, name: str) -> set[str]:
     """Return every name in the terms of a sum that have this one."""
-    if tree[0] in ("+", "-", "neg"):
-        return set().union(*(_in_terms_of(branch, name) for branch in tree[1:]))
-    names = set(names_in(tree))
-    return names if name in names else set()
+    found = (set(names_in(term)) for term in _terms(tree))
+    return set().union(*(names for names in found if name in names))
 
 
 class _Expander:

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from scaling_cli.errors import InputError, NoAnswer
-from scaling_cli.fit.fits import Fit, Options, optimum
+from scaling_cli.fit.fits import Fit, Options, optimum, started_at
 from scaling_cli.fit.objectives import Objective
 from scaling_cli.fit.optima import PointFit
 from scaling_cli.fit.problems import Problem
@@ -109,9 +109,7 @@ def _clusters(values: Array) -> Array:
 def _ratios(fit: Fit, numbers: Array, firsts: range) -> Iterator[Array]:
     """Yield, for each cut, the mean square of the errors at each held-out scale over their predicted variance."""
     chosen = np.unique(np.linspace(firsts[0], firsts[-1], min(MOST_CUTS, len(firsts))).round().astype(int))
-    starts = {c.name: float(v) for c, v in zip(fit.form.free, fit.point.values, strict=True)}
-    free = tuple(c._replace(start=starts[c.name]) for c in fit.form.free)
-    form = fit.form._replace(free=free)
+    form = started_at(fit.form, fit.point)
     for first in chosen:
         seen = numbers < first
         smaller, larger = fit.sample.part(seen), fit.sample.part(~seen)

@@ -8,7 +8,7 @@ import numpy as np
 from scaling_cli.core.quantities import format_quantity
 from scaling_cli.errors import InputError, NoAnswer
 from scaling_cli.fit.cuts import cuts, sizes_of
-from scaling_cli.fit.fits import UNCERTAIN, Fit, Options, optimum
+from scaling_cli.fit.fits import UNCERTAIN, Fit, Options, optimum, started_at
 from scaling_cli.fit.objectives import Objective, objective
 from scaling_cli.fit.questions import Question, Split, law_at, split_of
 from scaling_cli.fit.samples import Sample
@@ -63,8 +63,7 @@ def _smaller_runs(fit: Fit) -> Iterator[tuple[str, Objective, Sample]]:
 
 
 def _case(fit: Fit, question: Question, name: str, *, aim: Objective, sample: Sample) -> Case:
-    free = zip(fit.form.free, fit.point.values.tolist(), strict=True)
-    form = fit.form._replace(free=tuple(coefficient._replace(start=start) for coefficient, start in free))
+    form = started_at(fit.form, fit.point)
     point = fit.point
     if sample is not fit.sample or aim is not fit.objective:
         try:

@@ -68,10 +68,10 @@ def spread_from_covariance(
 ) -> Spread:
     """Return standard errors by the delta method, and Student intervals; NaN of a coefficient that ended at zero.
 
-    Intervals of positive coefficients are on the log scale, but of those that stand `alone`, predictions being linear
-    in them, on their own, down to zero: of 150 simulated fits of six sizes by six numbers of tokens, the 90 % interval
-    of E held a true 0.05 of losses about 3 in 98 % so and in 84 % by logarithms; of A and B by coarse ones in 82 % by
-    their own scale and in 90 % by logarithms.
+    Intervals of positive coefficients are on the log scale, but on their own, down to zero, of those that stand
+    `alone`, predictions being linear in them. Ours, by simulation: where standard errors are as large as the values,
+    90 % intervals of E held the truth in 88 to 98 % of fits so and in 66 to 84 % by logarithms, but of A and B in 83 %
+    by their own scale and in 90 % by logarithms.
     """
     inner = np.where(fit.vanished, np.nan, np.sqrt(np.maximum(np.diagonal(covariance), 0.0)))
     factor = stdtrit(max(problem.size - len(inner), 1), 0.5 + level / 2.0)

@@ -6,10 +6,11 @@ from scaling_cli.core.compute import FLOPS_PER_PARAM_AND_TOKEN
 from scaling_cli.core.formulas import Formula
 from scaling_cli.core.laws import QUANTITIES, Law, Relation
 from scaling_cli.core.runs import Runs, compute_ratio
-from scaling_cli.fit.fits import Options, fit_form
+from scaling_cli.fit.fits import Fit, Options, fit_form
 from scaling_cli.fit.forms import Form
 from scaling_cli.fit.holdouts import hold_out, scales
 from scaling_cli.fit.identify import doubts
+from scaling_cli.fit.normal import KIND, covariance_of, with_normal_draws
 from scaling_cli.fit.predictions import Answer, check_splits, exponents, predict, setting_notes
 from scaling_cli.fit.samples import Sample
 from scaling_cli.fitting.manifests import manifest_of
@@ -37,7 +38,8 @@ def fit_runs(request: Request, *, progress: Callable[[int], None] | None = None)
     runs = runs._replace(notes=(*taken, *runs.notes))
     form = _counting(form, sample, runs)
     fit = fit_form(form, sample, Options(aim, request.draws, request.bootstrap, request.seed, progress))
-    fit = fit._replace(law=_described(fit.law, form, sample))
+    fit = fit if request.draws else with_normal_draws(fit)
+    fit = fit._replace(law=_described(fit, form, sample))
     has_split = {"N", "D"} <= sample.data.keys() and form.relation == "loss"
     growth = exponents(fit, fit.law.relations["loss"].valid["C"][1]) if has_split else []
     settings = setting_notes(fit)
@@ -62,12 +64,14 @@ def _counting(form: Form, sample: Sample, runs: Runs) -> Form:
     return form._replace(flops=Relation("flops", Formula(f"{each} * N * D"), status="fitted", note=note))
 
 
-def _described(law: Law, form: Form, sample: Sample) -> Law:
-    """Return the law with the range of the runs behind it."""
-    relation = law.relations[form.relation]
+def _described(fit: Fit, form: Form, sample: Sample) -> Law:
+    """Return the law with the range of the runs behind it, and without refits its covariance."""
+    law, relation = fit.law, fit.law.relations[form.relation]
     ranges = {name: values for name, values in sample.data.items() if name in QUANTITIES}
     if sample.flops is not None:
         ranges["C"] = sample.flops
     valid = {name: (float(values.min()), float(values.max())) for name, values in ranges.items()}
-    relations = {**law.relations, relation.name: relation._replace(valid=valid, status="fitted")}
+    stated = {"covariance": covariance_of(fit)} if fit.kind == KIND else {}
+    fitted = relation._replace(valid=valid, status="fitted", uncertainty=stated)
+    relations = {**law.relations, relation.name: fitted}
     return law._replace(title=f"Fit of {sample.size} runs", relations=relations)

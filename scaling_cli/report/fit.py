@@ -38,7 +38,6 @@ LOSSES = [
     Column("plain_loss_low", "plain low", "loss", "runs' unit"),
     Column("plain_loss_high", "plain high", "loss", "runs' unit"),
 ]
-ROUNDING = 1e-9  # largest residual, relative to a run, of a fit without noise
 ABOUT = [Column("what", "what"), Column("value", "value")]
 
 
@@ -137,7 +136,7 @@ def _about(answer: "Answer") -> list[Row]:
         "optimum": f"{_level(answer)}; {certificate.starts_agreeing} of {certificate.starts} starts end there",
         "condition number": f"{certificate.condition_number:.2g}",
         "runs": f"{answer.runs.used} used of {answer.runs.read} read",
-        "intervals": f"{fit.spread.source}, {len(fit.draws)} refits" if len(fit.draws) else fit.spread.source,
+        "intervals": f"{fit.spread.source}, {len(fit.draws)} {fit.kind}" if len(fit.draws) else fit.spread.source,
     }
     return [{"what": what, "value": value} for what, value in lines.items()]
 
@@ -145,8 +144,9 @@ def _about(answer: "Answer") -> list[Row]:
 def _level(answer: "Answer") -> str:
     """Say why the optimum is one: the slopes that single runs give the objective cancel there."""
     fit = answer.fit
-    target = 1.0 if fit.objective.log else float(abs(fit.sample.target).max())
-    if fit.certificate.converged and float(abs(fit.residuals).max()) <= ROUNDING * target:
+    if fit.certificate.converged and fit.is_exact:
         return "certain: the law goes through every run, to rounding"
     sure, only = ("certain", "") if fit.certificate.converged else ("not certain", " only")
+    if fit.certificate.converged and fit.certificate.starts > fit.certificate.starts_agreeing == 1:
+        sure = "a minimum, perhaps not the lowest"
     return f"{sure}: the slopes of single runs cancel{only} to {fit.certificate.gradient_norm:.1e} of their size"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from scaling_cli.files.catalogue import load_law
-from scaling_cli.fit.fits import ALONE, UNCERTAIN, Fit
+from scaling_cli.fit.fits import ALONE, EXACT, UNCERTAIN, Fit
 from scaling_cli.fit.forms import DEFAULT_FORM, Form, formula_form, preset_form, settle
 
 Runs = Callable[..., dict[str, Any]]
@@ -70,6 +70,28 @@ def test_a_narrow_valley_is_followed_to_its_end(seed: int, fit: Solve) -> None:
     assert dict(zip(found.names, found.values, strict=True)) == pytest.approx(expected, rel=1e-6)
     assert found.certificate.converged
     assert found.certificate.starts_agreeing >= 2
+
+
+def test_runs_on_the_law_leave_no_lower_optimum(fit: Solve) -> None:
+    """NIST's Wampler1, a polynomial without noise (itl.nist.gov/div898/strd): nothing lies below zero."""
+    x = np.arange(21.0)
+    form = formula_form("b0 + b1*x + b2*x**2 + b3*x**3 + b4*x**4 + b5*x**5", ["x"], positive=None, target="L")
+    found = fit(form, {"x": x, "L": sum(x**i for i in range(6))}, "ls")
+    assert found.is_exact
+    assert found.certificate.converged
+    assert not {ALONE.format(found.certificate.starts), UNCERTAIN} & set(found.notes)
+
+
+@pytest.mark.parametrize("name", ["huber-log", "ls-log", "ls"])
+def test_slopes_of_roundings_are_said_to_tell_nothing(name: str, runs: Runs, fit: Solve, chinchilla: Form) -> None:
+    found = fit(chinchilla, runs(40, 0.0), name)
+    assert found.is_exact
+    assert found.certificate.converged
+    assert found.notes == ((EXACT,) if found.certificate.gradient_norm > 1e-9 else ())
+
+
+def test_runs_with_noise_are_not_exact(runs: Runs, fit: Solve, chinchilla: Form) -> None:
+    assert not fit(chinchilla, runs(40, 1e-6)).is_exact
 
 
 @pytest.mark.parametrize("name", ["huber-log", "ls-log"])

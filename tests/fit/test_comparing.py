@@ -12,7 +12,7 @@ from scipy.optimize import minimize_scalar
 from scaling_cli.errors import InputError, NoAnswer
 from scaling_cli.fit.comparing import Comparison, compare
 from scaling_cli.fit.cuts import cuts, scales, sizes_of
-from scaling_cli.fit.fits import Options, optimum
+from scaling_cli.fit.fits import Options, optimum, started_at
 from scaling_cli.fit.forms import Form, formula_form
 from scaling_cli.fit.likelihoods import criterion, density_of
 from scaling_cli.fit.objectives import objective
@@ -290,3 +290,21 @@ def test_published_runs_prefer_their_own_law(data_file: Callable[[str], str]) ->
     assert len(found.cuts) >= 3
     refused = next(one for one in compare_forms(request, forms).contenders if one.form == "muennighoff-2023")
     assert "do not determine R_N" in refused.notes[0]  # the best one is infinite
+
+
+def test_a_coefficient_at_zero_starts_the_smaller_fits_from_where_it_has_an_effect() -> None:
+    """Runs of a law without a floor, whose best floor is none: every cut has its fit, without a warning."""
+    sample = isoflops()
+    data = sample.data
+    level = 400.0 / data["N"] ** 0.3 + 500.0 / data["D"] ** 0.3 - 0.02
+    noise = np.exp(0.003 * np.random.default_rng(1).standard_normal(sample.size))
+    runs = sample_of(data, level * noise)
+    problem, point = optimum(CHINCHILLA, runs, SQUARES)
+    assert point.vanished.tolist() == [name == "E" for name in problem.names]
+    started = started_at(CHINCHILLA, point)
+    assert [c.start > 1e-3 for c in started.free] == [True] * 5
+    assert [c.start for c in started.free[1:]] == point.values[1:].tolist()
+    found = compare([CHINCHILLA, NO_FLOOR], runs, SQUARES)
+    errors = {one.form: one.held_out_error for one in found.contenders}
+    assert errors["chinchilla"] == pytest.approx(errors["no floor"], rel=0.5)
+    assert all("no held-out error" not in note for one in found.contenders for note in one.notes)

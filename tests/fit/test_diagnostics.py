@@ -208,3 +208,17 @@ def test_predictions_and_residuals_belong_together(fitted: Fit, diagnosed: Diagn
     assert table.residual == pytest.approx(np.log(table.predicted / table.observed))
     plain = diagnose(answered(fitted._replace(objective=fitted.objective._replace(log=False)))).residuals
     assert plain.predicted - plain.observed == pytest.approx(plain.residual)
+
+
+# a coefficient at zero
+
+
+@pytest.mark.parametrize("name", ["huber-log", "ls-log"])
+def test_a_floor_of_zero_has_every_diagnostic(name: str, runs: MakeRuns, fit: MakeFit, chinchilla: Form) -> None:
+    columns = runs(30, 0.003)
+    columns["L"] = 400.0 / columns["N"] ** 0.3 + 500.0 / columns["D"] ** 0.3 - 0.02
+    found = fit(chinchilla, columns, name, draws=60)
+    assert found.point.vanished.any()
+    ways = cases(found, question_of(found, BUDGET))
+    assert [way.case for way in ways if way.answer is None] == []
+    assert len(dimensions(found)) == 2

@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from scaling_cli.core.laws import Law
+from scaling_cli.core.formulas import Formula
+from scaling_cli.core.laws import Law, Relation
 from scaling_cli.core.plans import Planner
 from scaling_cli.errors import InputError, NoAnswer
 from scaling_cli.files.catalogue import law_ids, load_law
 from scaling_cli.fit.fits import Fit
-from scaling_cli.fit.forms import formula_form, law_and_relation, losses_of, preset_form, settle
+from scaling_cli.fit.forms import alone, formula_form, law_and_relation, losses_of, opposed, preset_form, settle
 from scaling_cli.fit.holdouts import HoldOut
 from scaling_cli.fit.predictions import exponents, predict, setting_notes
 from scaling_cli.fitting import Request, fit_runs
@@ -21,6 +22,7 @@ Runs = Callable[..., dict[str, Any]]
 Solve = Callable[..., Fit]
 KEPT = "in_published_fit == 1"
 LETTERS = ["N", "D", "C", "L"]
+APPROACH_3 = "hoffmann-2022-approach-3-rounded"
 EPOCHS = "E + A / N**alpha + B / D**beta + k * epochs"
 LOSS = "E + A / N**alpha + B / D**beta"
 
@@ -169,3 +171,84 @@ def test_words_for_sizes_are_their_letters(runs: Runs, fit: Solve) -> None:
 def test_a_longer_name_is_no_word_for_a_size() -> None:
     form = formula_form("E - k * exp(-g * loss_c4_val)", [*LETTERS, "loss", "loss_c4_val"], positive=None, target="err")
     assert list(form.law.variables) == ["loss_c4_val"]
+
+
+# signs
+
+
+@pytest.mark.parametrize(
+    ("law", "relation", "free"),
+    [
+        ("hoffmann-2022", "", ["ln_E", "ln_A", "ln_B"]),
+        ("hoffmann-2022-approach-3", "", ["ln_E", "ln_A", "ln_B"]),
+        ("hoffmann-2022-approach-3-rounded", "", []),
+        ("muennighoff-2023", "", ["ln_E", "ln_A", "ln_B"]),
+        ("clark-2022-hash", "", ["a", "b", "d"]),  # c is published above zero; d is a term of the exponent of 10
+        ("kumar-2024", "", ["n_w", "n_a", "n_kv"]),
+        ("abnar-2025", "", ["lambda_s"]),
+        ("ludziejewski-2025", "loss", ["alpha", "delta", "beta", "zeta"]),  # exponents of N, D and x: published signs
+        ("kaplan-2020", "", []),
+        ("busbridge-2025", "", []),
+        ("gadre-2024-c4", "", []),
+    ],
+)
+def test_the_logarithm_of_a_constant_keeps_no_sign(law: str, relation: str, free: list[str]) -> None:
+    preset = load_law(law)
+    form = preset_form(preset, [*LETTERS, *preset.variables], relation=relation)
+    assert [coefficient.name for coefficient in form.free if not coefficient.positive] == free
+
+
+@pytest.mark.parametrize(
+    "sign", ["exp(k + p * log(N)) + E", "E + exp(-(1 - k) - p * log(N))", "E + 2**(p * log(N) + k)"]
+)
+def test_terms_of_an_exponential_keep_no_sign_and_its_factors_do(sign: str) -> None:
+    relation = Relation("loss", Formula(sign), {"E": 1.0, "k": 2.0, "p": 0.3})
+    form = preset_form(Law("mine", {"loss": relation}), LETTERS)
+    assert {c.name: c.positive for c in form.free} == {"E": True, "k": False, "p": True}
+
+
+@pytest.mark.parametrize("text", ["E + exp(k) + A * k / N", "E + k * exp(A * N)", "E + A * N**k"])
+def test_what_stands_elsewhere_too_keeps_its_sign(text: str) -> None:
+    relation = Relation("loss", Formula(text), {"E": 1.0, "k": 2.0, "A": 0.3})
+    assert all(c.positive for c in preset_form(Law("mine", {"loss": relation}), LETTERS).free if c.name in text)
+
+
+def test_a_floor_below_one_has_a_negative_logarithm(runs: Runs, fit: Solve) -> None:
+    """Losses in bits per byte: the same optimum as of the form that has the floor itself."""
+    columns = runs()
+    columns["L"] = columns["L"] / 3.3
+    logs, plain = (fit(preset_form(load_law(law), LETTERS), columns) for law in ("chinchilla", APPROACH_3))
+    assert logs.value == pytest.approx(plain.value, rel=1e-12)
+    assert logs.values[0] == pytest.approx(np.log(plain.values[0]), rel=1e-8)
+    assert logs.values[0] < 0.0
+    assert logs.notes == ()
+
+
+def test_the_published_runs_have_one_optimum_in_either_form(data_file: Callable[[str], str]) -> None:
+    asked = Request(data_file("chinchilla_epoch.csv"), form="chinchilla", where=KEPT, draws=0)
+    answer = fit_runs(asked)
+    assert answer.fit.value == pytest.approx(1.018274017801e-3, rel=1e-12)
+
+
+# which predictions are linear in
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        (LOSS, {"E"}), ("E + A / N**alpha + k * D + B / D**beta", {"E", "k"}), ("E * N + A * D + E", {"E", "A"}),
+        ("E + E * A / N", set()), ("exp(E) + A / N", {"A"}), ("(E + A / N)**b", set()), ("E - A * log(N)", {"E", "A"}),
+    ],
+)  # fmt: skip
+def test_coefficients_that_stand_alone(text: str, names: set[str]) -> None:
+    assert alone(formula_form(text, LETTERS, positive=[], target="loss")) == names
+
+
+def test_a_sign_against_the_law_is_noted(runs: Runs, fit: Solve) -> None:
+    law = load_law(APPROACH_3)
+    against = settle(preset_form(law, LETTERS), {"alpha": "-0.3"}, {})
+    assert opposed(against) == ["alpha"]
+    assert any(note.startswith("alpha is fixed below zero") for note in fit(against, runs()).notes)
+    assert opposed(settle(preset_form(law, LETTERS), {"alpha": "0.3"}, {})) == []
+    assert opposed(settle(preset_form(load_law("chinchilla"), LETTERS), {"ln_E": "-0.3"}, {})) == []
+    assert opposed(settle(formula_form(LOSS, LETTERS, positive=None, target="loss"), {"alpha": "-0.3"}, {})) == []
