@@ -20,11 +20,13 @@ SEEDED = 1 << 15  # refits times runs of one seed at most
 THREADS = 2
 TINY = 1e-12  # spread of the residuals of a fit without noise
 STEPS = 30
+EDGY, EDGY_STEPS = 3, 12  # with fewer runs inside the threshold per coefficient, more steps lead nowhere
 SMALL = 1e-3  # of the spread of residuals: below it absolute values count as squares in refits
 ENOUGH = 1e-8  # relative gradient at which a refit is done
-ARRIVED = 1e-6  # and above which it is followed further
+ARRIVED = 1e-4  # and above which it is followed further
+NEARLY = 1e-6  # and at which it need not be
 ABOVE_ZERO = 1.0  # e-folds below its start, from where a coefficient that ended at zero is tried in refits
-PATIENT = 150  # steps at most on the way there
+PATIENT = 300  # steps at most on the way there
 WORK = 3e8  # numbers in all Jacobians of these steps together, of all refits, which bounds their time
 DAMPING = 0.1  # of the first step, and at least after a step that failed; 1 is the curvature of squares
 FLATTEST = 1e-7  # of the steepest axis: flatter ones are not stretched further
@@ -61,48 +63,124 @@ def bootstrap(
     """
     if method not in METHODS:
         raise InputError(f"no bootstrap named {method[:40]!r}", f"expected one of {', '.join(METHODS)}")
-    search = _search(problem, objective, fit, weights)
-    spread = float(np.median(np.abs(fit.residuals))) or TINY
-    thresholds = _thresholds(objective, spread)
     member = np.arange(problem.size) if groups is None else groups
-    clusters = int(member.max()) + 1
-    width = max(1, min(BLOCK, SEEDED // problem.size))
-    counts = [min(width, draws - first) for first in range(0, draws, width)]
-    seeds = np.random.SeedSequence(seed).spawn(len(counts))
-    room = ELEMENTS // (width * problem.size * len(fit.inner))
-    together = max(1, min(room, -(-len(counts) // THREADS)))
+    refits = _Refits(problem, objective, fit, weights, _Draws(draws, seed, method, member))
 
-    def refit(first: int) -> Array:
-        pairs = zip(seeds[first : first + together], counts[first : first + together], strict=True)
-        drawn = [_drawn(np.random.default_rng(seed), count, clusters, method=method) for seed, count in pairs]
-        found = few(np.vstack(drawn)[:, member])
+    def first(numbers: Array) -> Optimum:
+        found = refits.first(numbers)
         if progress:
-            progress(len(found))
+            progress(int((~refits.is_wanted(found)).sum()))
         return found
 
-    steps = int(np.clip(WORK / (draws * problem.size * len(fit.inner)), STEPS, PATIENT))
-    patient = search._replace(exact=False, steps=steps, axes=None if fit.vanished.any() else search.axes)
-    other = _from_zero(problem, Cost(objective, weights, thresholds[-1]), fit) if fit.vanished.any() else None
-
-    def few(drawn: Array) -> Array:
-        mine, counts = (problem, weights * drawn) if method == "pairs" else (_with_noise(problem, fit, drawn), weights)
-        inner = np.repeat(fit.inner[None], len(drawn), axis=0)
-        with np.errstate(all="ignore"):
-            for delta in thresholds:
-                cost = Cost(objective, counts, delta)
-                found = descend(mine, cost, inner, search)
-                inner = found.inner
-            return _followed(found, mine, cost, patient, other)
+    def follow(numbers: Array) -> None:
+        refits.follow(numbers, found)
+        if progress:
+            progress(len(numbers))
 
     with ThreadPoolExecutor(max_workers=THREADS) as pool:
-        return np.vstack(list(pool.map(refit, range(0, len(counts), together))))
+        parts = list(pool.map(first, refits.parts(np.arange(draws))))
+        found = Optimum(*map(np.concatenate, zip(*parts, strict=True)))
+        list(pool.map(follow, refits.parts(np.flatnonzero(refits.is_wanted(found)))))
+    return found.inner
 
 
-def _drawn(rng: np.random.Generator, count: int, clusters: int, *, method: str) -> Array:
-    """Return how often each run or group is drawn, or the sign of its residuals, (count, clusters)."""
-    if method == "pairs":
-        return rng.multinomial(clusters, np.full(clusters, 1.0 / clusters), size=count)
-    return rng.choice([-1.0, 1.0], size=(count, clusters))
+class _Draws:
+    """What is resampled for each refit, by its number; the same for the same seed.
+
+    Args:
+        count: how many refits.
+        seed: of all.
+        method: `pairs` or `wild`.
+        member: (n,), the number from 0 of what each run is drawn with.
+    """
+
+    def __init__(self, count: int, seed: int, method: str, member: Array) -> None:
+        self.count, self.method, self.member = count, method, member
+        self.clusters = int(member.max()) + 1
+        self.width = max(1, min(BLOCK, SEEDED // len(member)))
+        self.seeds = np.random.SeedSequence(seed).spawn(-(-count // self.width))
+
+    def of(self, numbers: Array) -> Array:
+        """Return how often each run is drawn, or the sign of its residual, for refits by ascending number, (m, n)."""
+        blocks = numbers // self.width
+        rows = [self._block(int(i))[numbers[blocks == i] - i * self.width] for i in np.unique(blocks)]
+        return np.vstack(rows)[:, self.member]
+
+    def _block(self, number: int) -> Array:
+        rng = np.random.default_rng(self.seeds[number])
+        size = min(self.width, self.count - number * self.width)
+        if self.method == "pairs":
+            return rng.multinomial(self.clusters, np.full(self.clusters, 1.0 / self.clusters), size=size)
+        return rng.choice([-1.0, 1.0], size=(size, self.clusters))
+
+
+class _Refits:
+    """Refits of one fit: all go as the fit's own curvature leads, and those that this leaves on the way go on.
+
+    Refits that stop on the way stay near the fit, and intervals come out too narrow. Two things hold them up: the fit's
+    second derivatives mislead far from it, and where the noise is wider than the threshold, the objective has an edge
+    at every run. Steps that measure the bend of the valley as they go, and count large residuals by the secant, pass
+    both, at up to four times the price. Those from a coefficient at zero all go on, from well above it.
+    """
+
+    def __init__(self, problem: Problem, objective: Objective, fit: PointFit, weights: Array, draws: _Draws) -> None:
+        self.problem, self.objective, self.fit, self.weights, self.draws = problem, objective, fit, weights, draws
+        self.search = _search(problem, objective, fit, weights)
+        self.thresholds = _thresholds(objective, float(np.median(np.abs(fit.residuals))) or TINY)
+        if objective.delta > 0.0 and (np.abs(fit.residuals) <= self.thresholds[-1]).sum() < EDGY * len(fit.inner):
+            self.search = self.search._replace(steps=EDGY_STEPS)
+        each = problem.size * len(fit.inner)
+        steps = int(np.clip(WORK / (draws.count * each), STEPS, PATIENT))
+        self.patient = self.search._replace(exact=False, steps=steps, enough=NEARLY)
+        self.start: Array | None = None
+        if fit.vanished.any():
+            self.start = _from_zero(problem, Cost(objective, weights, self.thresholds[-1]), fit)
+            self.patient = self.patient._replace(axes=None)
+        self.together = max(draws.width, ELEMENTS // each)
+
+    def parts(self, numbers: Array) -> list[Array]:
+        """Return refits by number in parts for one thread each."""
+        size = max(1, min(self.together, -(-len(numbers) // THREADS)))
+        return [numbers[i : i + size] for i in range(0, len(numbers), size)]
+
+    def is_wanted(self, found: Optimum) -> Array:
+        """Return which refits are to go on, (batch,)."""
+        return ~(found.gradient <= ARRIVED) | (self.start is not None)
+
+    def first(self, numbers: Array) -> Optimum:
+        """Return where refits come by the fit's curvature."""
+        mine, counts = self._sampled(numbers)
+        inner = np.repeat(self.fit.inner[None], len(numbers), axis=0)
+        with np.errstate(all="ignore"):
+            for delta in self.thresholds:
+                found = descend(mine, Cost(self.objective, counts, delta), inner, self.search)
+                inner = found.inner
+        return found
+
+    def follow(self, numbers: Array, found: Optimum) -> None:
+        """Bring refits further down, from where they have come, or from above zero; they stay where that is lower."""
+        mine, counts = self._sampled(numbers)
+        if self.draws.method == "pairs":
+            mine, counts = _without_unused(mine, counts)
+        inner = found.inner[numbers] if self.start is None else np.repeat(self.start[None], len(numbers), axis=0)
+        with np.errstate(all="ignore"):
+            again = descend(mine, Cost(self.objective, counts, self.thresholds[-1]), inner, self.patient)
+        lower = again.value < found.value[numbers]
+        found.inner[numbers[lower]] = again.inner[lower]
+
+    def _sampled(self, numbers: Array) -> tuple[Problem, Array]:
+        """Return the problem of refits, and how often runs count."""
+        drawn = self.draws.of(numbers)
+        if self.draws.method == "pairs":
+            return self.problem, self.weights * drawn
+        return _with_noise(self.problem, self.fit, drawn), self.weights
+
+
+def _without_unused(problem: Problem, counts: Array) -> tuple[Problem, Array]:
+    """Return each refit's own runs and how often they count, without most of the third that was not drawn."""
+    most = int((counts > 0.0).sum(axis=1).max())
+    runs = np.argsort(counts <= 0.0, axis=1, kind="stable")[:, :most]
+    return problem.part_of_runs(runs), np.take_along_axis(counts, runs, axis=1)
 
 
 def _from_zero(problem: Problem, cost: Cost, fit: PointFit) -> Array:
@@ -114,31 +192,6 @@ def _from_zero(problem: Problem, cost: Cost, fit: PointFit) -> Array:
     with np.errstate(all="ignore"):
         point: Array = settled(problem, cost, above[None], ~fit.vanished)[0]
     return point
-
-
-def _followed(found: Optimum, problem: Problem, cost: Cost, search: Search, other: Array | None) -> Array:
-    """Return refits, (batch, k), with those that have not arrived brought down further.
-
-    Refits that stop on the way stay near the fit, and intervals come out too narrow. Two things hold them up: the fit's
-    second derivatives mislead far from it, and where the noise is wider than the threshold, the objective has an edge
-    at every run. Steps that measure the bend of the valley as they go, and count large residuals by the secant, pass
-    both, at up to four times the price.
-
-    Args:
-        found: where they have come.
-        problem: the residuals of each.
-        cost: how these count.
-        search: how to go on.
-        other: (k,), another start for all of them, or None.
-    """
-    wanted = ~(found.gradient <= ARRIVED) if other is None else np.ones(len(found.inner), dtype=bool)
-    if not wanted.any():
-        return found.inner
-    start = found.inner[wanted] if other is None else np.repeat(other[None], len(found.inner), axis=0)
-    again = descend(problem.part(wanted), cost.part(wanted), start, search)
-    lower = again.value < found.value[wanted]
-    found.inner[np.flatnonzero(wanted)[lower]] = again.inner[lower]
-    return found.inner
 
 
 def _with_noise(problem: Problem, fit: PointFit, signs: Array) -> Problem:

@@ -121,14 +121,15 @@ class Problem:
         return self._with(data={**self.data, TARGET: targets})
 
     def part_of_runs(self, runs: Array | slice) -> "Problem":
-        """Return the same formula on some of the runs, by their numbers or a slice of them."""
+        """Return the same formula on some of the runs, by their numbers, (m,) or (batch, m), or a slice of them."""
         data = {name: values[..., runs] for name, values in self.data.items()}
         return self._with(data=data, target=self.target[runs], size=int(data[TARGET].shape[-1]))
 
     def part(self, fits: Array) -> "Problem":
         """Return the problem of some fits of a batch, by their numbers."""
-        targets = self.data[TARGET]
-        return self if targets.ndim == 1 else self.with_targets(targets[fits])
+        if all(values.ndim == 1 for values in self.data.values()):
+            return self
+        return self._with(data={name: v if v.ndim == 1 else v[fits] for name, v in self.data.items()})
 
     def _with(self, **changed: Any) -> "Problem":
         other = object.__new__(Problem)
