@@ -39,7 +39,7 @@ def fit(
             "--form",
             metavar="LAW",
             autocompletion=options.complete_laws,
-            help="Fit a preset's loss form; repeatable with --compare.",
+            help="Fit a preset's loss form, or 'LAW RELATION'; repeatable with --compare.",
         ),
     ] = [],  # noqa: B006
     formula: Annotated[

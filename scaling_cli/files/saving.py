@@ -36,7 +36,8 @@ def save_law(
     """Write a law as a preset file, and its draws beside it as `<name>.draws-<checksum>.csv`.
 
     The draws come first, under a name that their content gives; then the preset replaces the old one in one step; then
-    older draws of this preset are removed. So at any moment preset and draws are the old pair or the new one.
+    older draws of this preset are removed, but for those that another preset beside it names. So at any moment preset
+    and draws are the old pair or the new one.
 
     Args:
         law: what to write; read back, it is the same law.
@@ -131,16 +132,17 @@ def _mentions(path: str, name: str) -> bool:
 
 
 def _remove_older(target: str, kept: str) -> None:
-    """Remove what a kill has left of earlier saves, and draws of this preset but for those kept or named by a twin."""
+    """Remove what a kill has left of earlier saves, and draws of this preset that none there names."""
     folder, stem = os.path.dirname(target), _stem(target)
-    twins = [twin for ending in ENDINGS if (twin := os.path.join(folder, stem + ending)) != target]
     ours = re.escape(stem) + r"\.draws-[0-9a-f]{8}\.csv"
     half = re.compile(TEMPORARY.format(f"{ours}|{re.escape(os.path.basename(target))}"))
     with contextlib.suppress(OSError):
-        for name in os.listdir(folder):
+        names = os.listdir(folder)
+        others = [path for name in names if name.endswith(ENDINGS) and (path := os.path.join(folder, name)) != target]
+        for name in names:
             path = os.path.join(folder, name)
             old = half.fullmatch(name) and time.time() - os.lstat(path).st_mtime > STALE
-            if old or (re.fullmatch(ours, name) and name != kept and not any(_mentions(twin, name) for twin in twins)):
+            if old or (re.fullmatch(ours, name) and name != kept and not any(_mentions(it, name) for it in others)):
                 os.unlink(path)
 
 

@@ -10,6 +10,7 @@ from scaling_cli.core.formulas import compile_tree
 from scaling_cli.core.laws import Draws, Law, names_below
 from scaling_cli.errors import InputError
 from scaling_cli.fit.bootstrap import bootstrap
+from scaling_cli.fit.faces import on_a_face
 from scaling_cli.fit.forms import Form, alone, opposed
 from scaling_cli.fit.identify import check_fit, check_runs
 from scaling_cli.fit.objectives import Objective
@@ -28,18 +29,23 @@ from scaling_cli.fit.uncertainty import (
 )
 
 Array = Any
-UNCERTAIN = "the optimum is not certain: its gradient is not zero; see certificate"
+UNCERTAIN = "the optimum is not certain: its gradient is not zero; see optimum"
 ALONE = "one start alone of {} led to this optimum: there may be a lower one, which --start may find"
 VANISHES = "{0} ends at zero, where it has no effect: --fix {0}=0 leaves it out"
 LIMIT = "{0} goes to zero, where the formula has no value: the limit fits best, which {1:.3g} stands for"
 FEW = "resampled by {} groups: so few show too little of what another group would do, and intervals come out too narrow"
 FEW_GROUPS = 5  # ours: below it a tenth or more of the draws are one group alone, or all groups once
+WILD = (
+    "wild refits of an objective that counts residuals by their absolute values come out too narrow: 90 % intervals of "
+    "N held the truth in 77 % of 130 simulations; --bootstrap pairs, or --objective ls-log"
+)
 EXACT = "the law goes through every run, to rounding: gradient_norm compares roundings, and tells nothing"
 RAN_AWAY = (
     "resampled runs do not determine {0}: the 90 % interval goes beyond {1:.0e} times the value; fix one with --fix, "
     "or add runs that tell"
 )
 OPPOSED = "{} is fixed below zero, where its term does the opposite of what it does in {}: there it is above"
+MOSTLY = 0.5  # of residuals beyond the threshold; ours
 FAR = 1e6  # times the value: no interval worth printing; ours
 ROUNDING = 1e-9  # largest residual, relative to a run, of a fit without noise
 SAME = 1e-12  # relative: of objectives that rounding alone sets apart
@@ -114,6 +120,7 @@ def fit_form(form: Form, sample: Sample, options: Options) -> Fit:
     problem, point = optimum(form, sample, options)
     names = (*problem.names, *form.settled)
     values = _with_settled(form, problem.names, point.values[None])[0]
+    doubts: list[str] = []
     draws, spread = np.empty((0, len(names))), _analytic_spread(form, sample, options.objective, problem, point)
     if options.draws:
         refits = bootstrap(
@@ -125,6 +132,7 @@ def fit_form(form: Form, sample: Sample, options: Options) -> Fit:
             inner = calibrated(point, refits, sample.size, options.objective, groups=sample.group_count)
         else:
             inner = widened(point, refits, sample.size, groups=sample.group_count)
+            doubts += [WILD] if (np.abs(point.residuals) >= options.objective.delta).mean() > MOSTLY else []
         draws = _with_settled(form, problem.names, problem.outer(inner))
         draws = draws[np.isfinite(draws).all(axis=1)]
         if options.asks_refits(sample) or point.vanished.any():
@@ -133,7 +141,7 @@ def fit_form(form: Form, sample: Sample, options: Options) -> Fit:
     return Fit(
         form, law, names, values, spread, draws, options.objective, sample, problem, point,
         (
-            *_doubts(problem, point, options.objective, sample), *far_ends(names, values, spread, point),
+            *_doubts(problem, point, options.objective, sample), *doubts, *far_ends(names, values, spread, point),
             *(OPPOSED.format(name, form.name) for name in opposed(form)),
         ),
     )  # fmt: skip
@@ -188,6 +196,8 @@ def optimum(form: Form, sample: Sample, options: Options, *, starts: int = START
         )
     problem = Problem(form.tree, form.free, sample.data, target=sample.target, log=options.objective.log)
     point = fit_point(problem, form.tree, options.objective, sample.weights, seed=options.seed, starts=starts)
+    if options.objective.delta == 0.0 and not point.certificate.converged:
+        point = on_a_face(form, sample, options.objective, problem, point, seed=options.seed, starts=starts)
     check_fit(form, point)
     return problem, point
 

@@ -85,12 +85,16 @@ def spread_from_covariance(
 
 
 def spread_from_draws(draws: Array, *, level: float = LEVEL) -> Spread:
-    """Return standard deviations and percentiles of refits, (draws, k) values."""
+    """Return standard deviations and percentiles of refits, (draws, k) values.
+
+    A standard deviation wider than the interval, three times what a normal's is, speaks of a few wild refits: NaN.
+    """
     values = draws[np.isfinite(draws).all(axis=1)]
     low, high = np.quantile(values, [0.5 - level / 2.0, 0.5 + level / 2.0], axis=0)
     with np.errstate(over="ignore", invalid="ignore"):  # a refit may have run away
         covariance = np.atleast_2d(np.cov((values - values[0]).T))  # what is fixed has none, to the last digit
-    return Spread(np.sqrt(np.diagonal(covariance)), low, high, covariance, "bootstrap")
+    errors = np.sqrt(np.diagonal(covariance))
+    return Spread(np.where(errors > high - low, np.nan, errors), low, high, covariance, "bootstrap")
 
 
 def widened(fit: PointFit, draws: Array, size: int, *, groups: int | None = None, level: float = LEVEL) -> Array:

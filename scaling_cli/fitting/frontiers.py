@@ -11,7 +11,7 @@ from scaling_cli.fit.holdouts import HoldOut
 from scaling_cli.fit.isoflops import isoflop_minima
 from scaling_cli.fit.minima import Left, Minima
 from scaling_cli.fitting.manifests import versions
-from scaling_cli.fitting.requests import Request, read_columns
+from scaling_cli.fitting.requests import Request, check_target, read_columns
 
 MINIMA: dict[str, Callable[..., Minima]] = {"isoflop": isoflop_minima, "envelope": envelope_minima}
 # what only a formula has; a Request that leaves these alone can be answered without one
@@ -28,6 +28,7 @@ def fit_minima(request: Request) -> FrontierAnswer:
     Raises: FileError and InputError for a wrong file or question; NoAnswer when fewer than two minima are bracketed.
     """
     _refuse_others(request)
+    check_target(request.target, f"--method {request.method}")
     runs, sample = read_columns(request, ["N", "D", "C"])
     if not (sample.target > 0.0).all():
         raise InputError(f"{request.target} is not always above zero", "expected a loss, in nats per token")

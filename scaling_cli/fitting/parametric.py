@@ -15,7 +15,7 @@ from scaling_cli.fit.predictions import Answer, check_splits, exponents, predict
 from scaling_cli.fit.samples import Sample
 from scaling_cli.fitting.manifests import manifest_of
 from scaling_cli.fitting.requests import Request, aim_of, form_of, read_sample
-from scaling_cli.fitting.variables import with_variables
+from scaling_cli.fitting.variables import measured, with_variables
 
 NO_SPLIT = "no exponents: along the largest budget the fitted loss has no minimum between few params and many"
 
@@ -31,7 +31,7 @@ def fit_runs(request: Request, *, progress: Callable[[int], None] | None = None)
     """
     aim = aim_of(request)
     request, taken = with_variables(request)
-    form = form_of(request)
+    form = measured(form_of(request), request.columns)
     if request.at:
         check_splits(form)
     runs, sample = read_sample(request, form)
@@ -67,7 +67,10 @@ def _counting(form: Form, sample: Sample, runs: Runs) -> Form:
 def _described(fit: Fit, form: Form, sample: Sample) -> Law:
     """Return the law with the range of the runs behind it, and without refits its covariance."""
     law, relation = fit.law, fit.law.relations[form.relation]
-    ranges = {name: values for name, values in sample.data.items() if name in QUANTITIES}
+    defaults = {name: variable.default for name, variable in law.variables.items()}
+    stands = {name: default.text for name, default in defaults.items() if isinstance(default, Formula)}
+    ranges = {stands.get(name, name): values for name, values in sample.data.items()}  # of x that stands for C, C's
+    ranges = {name: sample.data.get(name, values) for name, values in ranges.items() if name in QUANTITIES}
     if sample.flops is not None:
         ranges["C"] = sample.flops
     valid = {name: (float(values.min()), float(values.max())) for name, values in ranges.items()}

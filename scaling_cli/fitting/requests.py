@@ -9,6 +9,7 @@ from scaling_cli.core.formulas import Formula, FormulaError, names_in
 from scaling_cli.core.runs import Runs, compute_ratio
 from scaling_cli.errors import FileError, InputError, NoAnswer
 from scaling_cli.files.catalogue import load_law
+from scaling_cli.files.headers import spelt
 from scaling_cli.files.runs import read_runs
 from scaling_cli.files.tables import open_table
 from scaling_cli.fit.forms import DEFAULT_FORM, Form, formula_form, law_and_relation, preset_form, settle
@@ -86,15 +87,25 @@ def _unsettled(request: Request, names: list[str]) -> Form:
     if request.formula is None:
         if request.positive is not None:
             raise InputError("--positive belongs to --formula", "a preset's form keeps the signs that are published")
+        check_target(request.target, f"--form {request.form or DEFAULT_FORM}")
         law, relation = law_and_relation(request.form or DEFAULT_FORM)
         return preset_form(load_law(law), [*COLUMNS, *request.columns], relation=relation)
     if request.form is not None:
         raise InputError("--form and --formula are both given", "give one of them")
-    form = formula_form(request.formula, names, positive=_positive(request.positive), target=request.target)
+    form = formula_form(request.formula, names, positive=_positive(request.positive), target=spelt(request.target))
     if not form.free:
         problem = f"--formula {request.formula[:40]} has no coefficient to fit: all its names are columns"
         raise InputError(problem, "expected one such as 'A / N**alpha', with names that no column has")
     return form
+
+
+def check_target(target: str, what: str) -> None:
+    """Refuse a formula of columns where what is fitted gives the loss itself: the law would be taken for one of it."""
+    if target[:1].isdigit() or set(target) & set("()*+"):
+        raise InputError(
+            f"--target {target[:40]} is a formula, and {what} gives the loss itself",
+            f"where that is the loss: --columns 'loss={target[:40]}'; else say what it follows with --formula",
+        )
 
 
 def _positive(text: str | None) -> list[str] | None:

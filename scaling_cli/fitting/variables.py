@@ -1,15 +1,17 @@
 """Which columns of a run table are the variables of a law beyond N, D, C and L."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from scaling_cli.core.formulas import Formula, FormulaError
 from scaling_cli.core.laws import names_below
 from scaling_cli.files.catalogue import load_law
-from scaling_cli.files.headers import Header, is_variable
+from scaling_cli.files.headers import Header, is_variable, usual_role
 from scaling_cli.files.sections import shown
 from scaling_cli.files.tables import open_table
-from scaling_cli.fit.forms import DEFAULT_FORM, law_and_relation, preset_form
+from scaling_cli.fit.forms import DEFAULT_FORM, Form, law_and_relation, preset_form
 from scaling_cli.fitting.requests import COLUMNS, Request
+
+_LETTERS = {word: letter for letter, word in COLUMNS.items() if letter != "L"}
 
 
 def with_variables(request: Request) -> tuple[Request, tuple[str, ...]]:
@@ -24,6 +26,20 @@ def with_variables(request: Request) -> tuple[Request, tuple[str, ...]]:
         return request, _unsought(name for name in of_form if name not in request.columns)
     found = found_columns(request, of_form)
     return request._replace(columns={**request.columns, **found}), column_notes(found)
+
+
+def measured(form: Form, columns: Mapping[str, str]) -> Form:
+    """Return the form with variables that stand for whatever is scaled bound to what the user has them measured by.
+
+    A saved law of x in FLOPs would else be asked with tokens: x becomes N, D or C where its column is of that, and else
+    has no default.
+    """
+    variables = dict(form.law.variables)
+    for name in columns.keys() & variables.keys():
+        if isinstance(variables[name].default, Formula) and not is_variable(name):
+            letter = _LETTERS.get(usual_role(columns[name]))
+            variables[name] = variables[name]._replace(unit="", default=Formula(letter) if letter else None)
+    return form._replace(law=form.law._replace(variables=variables))
 
 
 def found_columns(request: Request, names: Iterable[str]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from scaling_cli.core.formulas import Formula
 from scaling_cli.core.laws import Draws, Law
 from scaling_cli.core.runs import Runs
 from scaling_cli.errors import FileError
@@ -73,8 +74,8 @@ def verify_fit(preset: str, runs: str, *, progress: Callable[[int], None] | None
         raise FileError(preset, "has no manifest to verify", "expected a preset that `scaling fit --save` wrote")
     answer = fit_runs(request_of(law.manifest, runs, path=preset), progress=progress)
     comparisons = (
-        *_of_runs(law, answer.runs, preset), *_of_fit(law, answer, preset), *_of_ranges(law, answer.law),
-        *_of_certificate(law, answer), *_of_refits(law, refits_of(answer)),
+        *_of_runs(law, answer.runs, preset), *_of_fit(law, answer, preset), *_of_words(law, answer.law),
+        *_of_ranges(law, answer.law), *_of_certificate(law, answer), *_of_refits(law, refits_of(answer)),
     )  # fmt: skip
     worked_out_with = {name: (law.manifest.get(name), version) for name, version in versions().items()}
     return Verification(preset, runs, comparisons, worked_out_with, tuple(_notes(law, answer, comparisons)))
@@ -97,6 +98,31 @@ def _of_fit(law: Law, answer: Fitted, path: str) -> Iterator[Comparison]:
     saved = {name: value for _, name, value in law.constants()}
     for name, value, tolerance in zip(fit.names, fit.values.tolist(), coefficient_tolerances(fit), strict=True):
         yield _numbers(f"coefficient {name}", saved.get(name), value, tolerance)
+
+
+def _of_words(saved: Law, got: Law) -> Iterator[Comparison]:
+    """Compare what turns the numbers into answers: any of it changes plans as a coefficient does."""
+    then, now = (dict(_words(law)) for law in (saved, got))
+    for what in {**now, **then}:
+        yield _texts(what, then.get(what), now.get(what))
+
+
+def _words(law: Law) -> Iterator[tuple[str, str]]:
+    """Yield (what, text) of all that a law says beside its numbers, but for what is only there to be read."""
+    yield from ((f"let {name}", formula.text) for name, formula in law.let.items())
+    for name, variable in law.variables.items():
+        default = variable.default.text if isinstance(variable.default, Formula) else variable.default
+        if default is not None:
+            yield f"default of {name}", str(default)
+        yield from _stated(name, {"unit": variable.unit, "meaning": variable.meaning})
+    for name, relation in law.relations.items():
+        yield from _stated(name, {"unit": relation.unit, "gives": relation.gives})
+    yield from ((f"frontier {key}", name) for key, name in law.frontier.items())
+    yield from ((f"convention {key}", text) for key, text in law.conventions.items())
+
+
+def _stated(name: str, fields: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    return ((f"{field} of {name}", text) for field, text in fields.items() if text)
 
 
 def _of_ranges(saved: Law, got: Law) -> Iterator[Comparison]:

@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from scaling_cli.core.formulas import Formula
+from scaling_cli.files.catalogue import load_law
+
 RUNS = Path(__file__).parents[2] / "examples" / "runs.csv"
 SIZES = [(n, d) for n in (5e7, 1.3e8, 3.2e8, 8e8, 2e9, 5e9) for d in (2e9, 5e9, 1.3e10, 3.2e10, 8e10, 2e11)]
 Ask = Callable[..., Any]
@@ -27,6 +30,10 @@ def table(law: Callable[[float, float], float], *, noise: float = 0.003) -> str:
 
 
 BITS = table(lambda n, d: 0.55 + 146.0 / n**0.348 + 632.0 / d**0.366)  # per byte: a floor below one
+COMPUTE = [(i, 1e15 * 10.0 ** (i / 6.0)) for i in range(40)]
+CURVE = "".join(
+    f"{c!r},{2.0 + 300.0 * c**-0.15 * (1.0 + c / 1e18) ** -0.1 + 1e-3 * math.sin(i * i)!r}\n" for i, c in COMPUTE
+)
 NO_FLOOR = table(lambda n, d: 400.0 / n**0.3 + 500.0 / d**0.3 - 0.02)
 
 
@@ -104,3 +111,39 @@ def test_a_fit_without_noise_doubts_nothing(ask: Ask) -> None:
     said = parsed(ask(*asked, stdin=text))
     assert said["certificate"]["converged"]
     assert not any("lower one" in note for note in said["notes"])
+
+
+@pytest.mark.parametrize("argv", [(), ("--form", "chinchilla"), ("--method", "isoflop")])
+@pytest.mark.parametrize("target", ["log(loss)", "loss**2", "1-loss"])
+def test_a_formula_is_no_loss_of_a_presets_form(argv: tuple[str, ...], target: str, ask: Ask) -> None:
+    """The law would be taken for one of the loss itself: losses of 2 were planned for as logarithms."""
+    answer = ask(*argv, "--target", target, stdin=BITS)
+    assert answer.code == 2
+    assert f"--columns 'loss={target}'" in answer.err
+
+
+def test_a_formula_of_a_formula_can_be_saved(ask: Ask, tmp_path: Path) -> None:
+    path = str(tmp_path / "mine.yaml")
+    argv = ("--target", "log(loss)", "--formula", "a - b * log(params)", "--objective", "ls", "--save", path)
+    assert ask(*argv, stdin=BITS).code == 0
+    assert "log_loss" in load_law(path).relations
+
+
+def test_what_is_scaled_is_what_the_column_measures(ask: Ask, tmp_path: Path) -> None:
+    """A law fitted to FLOPs was saved as one of tokens, and answered for tokens, at any distance from the runs."""
+    path = str(tmp_path / "mine.yaml")
+    form = ("--form", "caballero-2022", "--columns", "x=flops", "--fix", "d1=1e18", "--fix", "f1=1")
+    fitted = parsed(ask(*form, "--draws", "0", "--save", path, "-f", "json", stdin="flops,loss\n" + CURVE))
+    law = load_law(path)
+    default = law.variables["x"].default
+    assert isinstance(default, Formula)
+    assert default.text == "C"
+    assert law.relations["loss"].valid == {"C": (COMPUTE[0][1], COMPUTE[-1][1])}
+    assert fitted["law"]["variables"]["x"]["default"] == "C"
+
+
+def test_what_is_scaled_has_no_default_where_its_column_is_something_else(ask: Ask, tmp_path: Path) -> None:
+    path = str(tmp_path / "mine.yaml")
+    form = ("--form", "caballero-2022", "--columns", "x=pages", "--fix", "d1=1e18", "--fix", "f1=1", "--draws", "0")
+    assert ask(*form, "--save", path, stdin="pages,loss\n" + CURVE).code == 0
+    assert load_law(path).variables["x"].default is None

@@ -226,6 +226,33 @@ class TestOlderDraws:
         assert saved(tmp_path / "law.yaml") == draws(3)
         assert len(tables(tmp_path)) == 2
 
+    @pytest.mark.parametrize("ending", ["yaml", "yml"])
+    def test_those_that_a_copy_names_stay(self, tmp_path: Path, ending: str) -> None:
+        copy = tmp_path / f"backup.{ending}"
+        save(tmp_path / "law.yaml", OLD)
+        copy.write_bytes((tmp_path / "law.yaml").read_bytes())
+        save(tmp_path / "law.yaml", NEW)
+        save(tmp_path / "law.yaml", draws(3))
+        assert saved(copy) == OLD
+        assert saved(tmp_path / "law.yaml") == draws(3)
+        assert len(tables(tmp_path)) == 2
+        copy.unlink()
+        save(tmp_path / "law.yaml", NEW)
+        assert len(tables(tmp_path)) == 1
+
+    def test_those_that_a_copy_names_stay_when_the_law_has_none_any_more(self, tmp_path: Path) -> None:
+        save(tmp_path / "é x.yaml", OLD)
+        (tmp_path / "backup.yaml").write_bytes((tmp_path / "é x.yaml").read_bytes())
+        save_law(BASE, str(tmp_path / "é x.yaml"), force=True)
+        assert saved(tmp_path / "backup.yaml") == OLD
+
+    def test_those_that_no_other_preset_names_go(self, tmp_path: Path) -> None:
+        save(tmp_path / "other.yaml", OLD)
+        (tmp_path / "notes.yaml").write_text("law.draws-12345678.csv")
+        save(tmp_path / "law.yaml", OLD)
+        save(tmp_path / "law.yaml", NEW)
+        assert [name.partition(".")[0] for name in tables(tmp_path)] == ["law", "other"]
+
     def test_through_a_link_they_lie_beside_its_target(self, tmp_path: Path) -> None:
         (tmp_path / "real").mkdir()
         link = tmp_path / "link.yaml"

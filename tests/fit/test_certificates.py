@@ -108,3 +108,20 @@ def test_an_optimum_at_a_floor_of_zero_is_certain(name: str, runs: Runs, fit: So
     rest = fit(settle(chinchilla, {"E": "0"}, {}), columns, name)
     assert found.value == pytest.approx(rest.value, rel=1e-9)
     assert np.isfinite(found.spread.errors).all()
+
+
+@pytest.mark.parametrize(("name", "quantile"), [("lad", None), ("lad-log", None), ("lad-log", 0.1)])
+def test_absolute_values_are_least_where_the_floor_is_zero(
+    name: str, quantile: float | None, fit: Solve, chinchilla: Form
+) -> None:
+    """Where a floor below zero would fit better still, the best vertex is one of the form without a floor."""
+    params, tokens = (side.ravel() for side in np.meshgrid(np.geomspace(5e7, 5e9, 6), np.geomspace(2e9, 2e11, 6)))
+    noise = 0.003 * np.random.default_rng(3).standard_normal(36)
+    columns = {"N": params, "D": tokens, "L": (400.0 / params**0.3 + 500.0 / tokens**0.3 - 0.02) * np.exp(noise)}
+    found = fit(chinchilla, columns, name, quantile=quantile, draws=60)
+    rest = fit(settle(chinchilla, {"E": "0"}, {}), columns, name, quantile=quantile)
+    assert found.value == pytest.approx(rest.value, rel=1e-12)
+    assert found.certificate.converged
+    assert found.point.vanished.tolist() == [name == "E" for name in found.names]
+    place = found.names.index("A")
+    assert found.spread.low[place] < found.values[place] < found.spread.high[place]

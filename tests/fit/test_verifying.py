@@ -18,6 +18,7 @@ from scaling_cli.fitting.verifying import REFITS
 
 RUNS = Path(__file__).parents[2] / "examples" / "runs.csv"
 OWN = {"formula": "E + A / N**alpha", "positive": "A,alpha", "where": "tokens > 1e9"}
+REPEATED = {"form": "muennighoff-2023", "fix": {"R_D": "15.4", "R_N": "5.3"}}  # the example's runs repeat nothing
 EXAMPLES: Mapping[type, Any] = {str: "name == 'a: b'", int: 2**60 + 1, float: 0.1}
 
 
@@ -74,6 +75,7 @@ def test_every_field_of_a_question_survives_its_manifest(tmp_path: Path) -> None
         {},
         {"draws": 0},
         {"objective": "ls-log", "fix": {"alpha": "beta"}, "seed": 2**60 + 1},
+        {**REPEATED, "draws": 0},
         {"quantile": 0.3, "draws": 0, "start": {"alpha": 0.4}},
         {"method": "isoflop"},
         {"bootstrap": "wild", "columns": {"params": "2*params"}, "group": "name"},
@@ -137,6 +139,37 @@ def test_what_was_changed_by_hand_is_found(pattern: str, new: str, what: str, mi
     assert not verification.holds
     assert what in verification.notes[-1]
     assert len(verification.comparisons) >= 10
+
+
+@pytest.mark.parametrize(
+    ("asked", "pattern", "new", "what"),
+    [
+        (REPEATED, r"R_D: 15\.4", "R_D: 154", "coefficient R_D"),
+        ({"fix": {"alpha": "beta"}}, r"alpha: 0\.", "alpha: 1.", "coefficient alpha"),
+        (REPEATED, r"^  A: exp", "  A: 2 * exp", "let A"),
+        (REPEATED, r"^  U: \{(.*)default: D", r"  U: {\1default: 1e9", "default of U"),
+        (REPEATED, r"unique tokens", "all tokens", "meaning of U"),
+        (REPEATED, r"^  U: \{unit: tokens", "  U: {unit: words", "unit of U"),
+        ({"method": "isoflop"}, r"^frontier: \{.*", "frontier: {params: optimal_tokens}", "frontier params"),
+        ({"method": "isoflop"}, r"^frontier: \{.*\n", "", "frontier loss"),
+        ({}, r"^relations:", "conventions: {loss: bits per byte}\nrelations:", "convention loss"),
+        ({}, r"^    status: fitted", "    unit: bits", "unit of loss"),
+        ({}, r"^    status: fitted", "    gives: flops", "gives of loss"),
+        ({"fix": {"E": "1.8"}}, r"E: 1\.8,", "E: 1.7,", "coefficient E"),
+    ],
+)
+def test_what_the_law_says_beside_its_numbers_is_compared(
+    asked: dict[str, Any], pattern: str, new: str, what: str, tmp_path: Path
+) -> None:
+    preset = saved(tmp_path, draws=0, **asked)
+    edit(preset, pattern, new)
+    assert what in differing(verified(preset))
+
+
+def test_an_id_a_title_and_notes_are_the_users_own(mine: str) -> None:
+    edit(mine, r"^title: .*", "title: Ours\nnotes: [measured in May]")
+    edit(mine, r"^id: .*", "id: other")
+    assert verified(mine).holds
 
 
 def test_the_threshold_that_is_meant_is_written_where_there_is_one(tmp_path: Path) -> None:
