@@ -266,7 +266,7 @@ def _rounding(problem: Problem, point: Array) -> float:
 def settled(problem: Problem, cost: Cost, point: Array, wanted: Array) -> Array:
     """Return the point, (1, k), with the wanted coefficients at rest while the others stay where they are."""
     axes = np.diag(1.0 / slopes(problem, cost, point, exact=False).scale[0])[:, wanted]
-    return descend(problem, cost, point, LAST._replace(axes=axes)).inner
+    return descend(problem, cost, point, FARTHEST._replace(axes=axes)).inner
 
 
 def _is_at_rest(problem: Problem, cost: Cost, point: Array, wanted: Array) -> bool:
