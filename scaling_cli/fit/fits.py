@@ -35,9 +35,10 @@ VANISHES = "{0} ends at zero, where it has no effect: --fix {0}=0 leaves it out"
 LIMIT = "{0} goes to zero, where the formula has no value: the limit fits best, which {1:.3g} stands for"
 FEW = "resampled by {} groups: so few show too little of what another group would do, and intervals come out too narrow"
 FEW_GROUPS = 5  # ours: below it a tenth or more of the draws are one group alone, or all groups once
+# ours: in 130 simulated sets of 9 to 36 runs with 0.3 % of noise, 90 % intervals of N by huber-log held 100 times
 WILD = (
-    "wild refits of an objective that counts residuals by their absolute values come out too narrow: 90 % intervals of "
-    "N held the truth in 77 % of 130 simulations; --bootstrap pairs, or --objective ls-log"
+    "wild refits of an objective that counts most residuals by their absolute values come out too narrow: "
+    "--bootstrap pairs, or --objective ls-log"
 )
 EXACT = "the law goes through every run, to rounding: gradient_norm compares roundings, and tells nothing"
 RAN_AWAY = (

@@ -2,13 +2,18 @@
 
 import io
 import json
+import shutil
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
 from scaling_cli.cli.app import main
+from scaling_cli.fitting import Request, fit_runs, save_fit
+
+RUNS = Path(__file__).parents[2] / "examples" / "runs.csv"
 
 
 class Ran(NamedTuple):
@@ -38,3 +43,18 @@ def ask(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         return Ran(int(caught.value.code or 0), *capsys.readouterr())
 
     return run
+
+
+@pytest.fixture(scope="session")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a saved fit of the example's runs."""
+    folder = tmp_path_factory.mktemp("saved")
+    save_fit(fit_runs(Request(str(RUNS), draws=40)), str(folder / "mine.yaml"))
+    return folder
+
+
+@pytest.fixture
+def mine(saved: Path, tmp_path: Path) -> str:
+    """Return the path of a saved fit that a test may spoil."""
+    shutil.copytree(saved, tmp_path, dirs_exist_ok=True)
+    return str(tmp_path / "mine.yaml")

@@ -1,6 +1,5 @@
 """A saved fit whose constants were changed by hand: its intervals belong to other ones, and every answer says so."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,21 +20,6 @@ QUESTIONS = (
 )
 
 Ask = Callable[..., Any]
-
-
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a saved fit of the example's runs."""
-    folder = tmp_path_factory.mktemp("saved")
-    save_fit(fit_runs(Request(str(CHECKOUT / "examples" / "runs.csv"), draws=40)), str(folder / "mine.yaml"))
-    return folder
-
-
-@pytest.fixture
-def mine(saved: Path, tmp_path: Path) -> str:
-    """Return the path of a saved fit that a test may spoil."""
-    shutil.copytree(saved, tmp_path, dirs_exist_ok=True)
-    return str(tmp_path / "mine.yaml")
 
 
 def spoil(path: str, old: str, new: str) -> None:

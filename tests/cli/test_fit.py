@@ -257,7 +257,7 @@ def test_weights_are_one_over_a_variance(ask: Ask) -> None:
     argv = ("-", "-f", "json", "--at", "1e22", *FEW)
     one, two = (parsed(ask(*argv, "--weights", name, stdin=text)) for name in ("one", "two"))
     for first, second in zip(one["rows"], two["rows"], strict=True):
-        assert [second[key] for key in ROW_KEYS[1:]] == pytest.approx([first[key] for key in ROW_KEYS[1:]], rel=1e-5)
+        assert [second[key] for key in ROW_KEYS[1:]] == pytest.approx([first[key] for key in ROW_KEYS[1:]], rel=1e-6)
     for key in ("params_low", "params_high", "new_loss_low", "new_loss_high"):
         assert two["predictions"][0][key] == pytest.approx(one["predictions"][0][key], rel=1e-6)
 

@@ -1,7 +1,6 @@
 """`scaling fit --verify`, asked as people ask it: a saved fit and its runs in; exit code, stdout and stderr out."""
 
 import json
-import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scaling_cli.fitting import Request, fit_runs, save_fit, verify_fit
+from scaling_cli.fitting import verify_fit
 
 RUNS = Path(__file__).parents[2] / "examples" / "runs.csv"
 FORMATS = ("table", "json", "csv", "markdown")
@@ -24,21 +23,6 @@ Ask = Callable[..., Ran]
 def ask(ask: Ask) -> Ask:
     """Run `scaling fit` in this process."""
     return partial(ask, "fit")
-
-
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a saved fit of the example's runs."""
-    folder = tmp_path_factory.mktemp("saved")
-    save_fit(fit_runs(Request(str(RUNS), draws=40)), str(folder / "mine.yaml"))
-    return folder
-
-
-@pytest.fixture
-def mine(saved: Path, tmp_path: Path) -> str:
-    """Return the path of a saved fit that a test may spoil."""
-    shutil.copytree(saved, tmp_path, dirs_exist_ok=True)
-    return str(tmp_path / "mine.yaml")
 
 
 def spoil(path: str, old: str, new: str) -> None:
