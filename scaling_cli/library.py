@@ -82,20 +82,26 @@ def _with_active(
 
 
 def predict_loss(
-    law: Law | str = "chinchilla", *, params: Quantity, tokens: Quantity, settings: Settings | None = None
+    law: Law | str = "chinchilla",
+    *,
+    params: Quantity | None = None,
+    tokens: Quantity | None = None,
+    settings: Settings | None = None,
 ) -> Loss:
     """Return the loss of params trained on tokens, and its parts: irreducible, due to params, due to tokens.
 
     Args:
         law: a law, an id, an alias or a YAML file.
-        params: N as the law counts it; a number, text or an array.
-        tokens: D; a number, text or an array.
+        params: N as the law counts it; a number, text or an array. May be left out where the loss does not rest on it.
+        tokens: D; likewise.
         settings: values of the law's own variables.
 
     >>> round(predict_loss("hoffmann-2022-approach-3-rounded", params="70B", tokens="1.4T").loss, 4)
     1.9366
     """
-    return loss_by_law(_law(law), _number(params, "params"), _number(tokens, "tokens"), _settings(settings))
+    n = None if params is None else _number(params, "params")
+    d = None if tokens is None else _number(tokens, "tokens")
+    return loss_by_law(_law(law), n, d, _settings(settings))
 
 
 def compare(

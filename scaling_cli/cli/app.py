@@ -62,10 +62,12 @@ class Commands(typer.core.TyperGroup):
         return command
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; an interruption ends with the shell's own code."""
+        """Run the command; an interruption is told in a pipe, and ends with the shell's own code."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
+            if sys.stderr is not None and not sys.stderr.isatty():  # a terminal shows ^C
+                print("interrupted", file=sys.stderr)
             raise SystemExit(130) from None
 
 
@@ -100,6 +102,7 @@ def main() -> None:
 
 
 def _run() -> None:
+    gc.disable()  # a command makes hardly any garbage that needs looking for, and may hold millions of numbers
     try:
         app(prog_name="scaling")
     except ScalingError as error:

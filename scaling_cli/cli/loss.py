@@ -23,16 +23,13 @@ def loss(
 ) -> None:
     """Predict a loss by one or several laws."""
     from scaling_cli.core.comparisons import predict_losses
-    from scaling_cli.errors import InputError
     from scaling_cli.report.build import loss_report
 
     check_format(format_)
     known = options.known_quantities(params=params, tokens=tokens)
-    if len(known) < 2:
-        raise InputError("a loss needs --params and --tokens", "such as --params 70B --tokens 1.4T")
     laws = options.laws(law)
     with Progress("predicting"):
-        losses = predict_losses(laws, known["params"], known["tokens"], options.settings(set_))
+        losses = predict_losses(laws, known.get("params"), known.get("tokens"), options.settings(set_))
     if strict:
         refuse_outside(losses)
     show(loss_report(losses, laws), format_)

@@ -9,7 +9,10 @@ from scaling_cli.core.quantities import parse_quantity
 from scaling_cli.errors import InputError
 
 DEFAULT_LAW = "chinchilla"
-LIMITS = ("--max", "--min")
+EXAMPLES = {
+    "--max": "params=8B", "--min": "params=8B", "--set": "U=1e11",
+    "--columns": "params=1e9*size", "--fix": "alpha=0.35", "--start": "alpha=0.35",
+}  # fmt: skip
 GIVEN = "COMMANDLINE"  # click's name for a parameter that stands on the command line
 
 
@@ -67,8 +70,7 @@ def pairs(option: str, texts: list[str]) -> dict[str, str]:
         name, equals, value = text.partition("=")
         name = name.strip()
         if not equals or not name.isidentifier():
-            example = "params=8B" if option in LIMITS else "U=1e11"
-            raise InputError(f"{option} is {text[:40]!r}", f"expected NAME=VALUE, such as {option} {example}")
+            raise InputError(f"{option} is {text[:40]!r}", f"expected NAME=VALUE, such as {option} {EXAMPLES[option]}")
         if name in found:
             raise InputError(f"{option} gives {name} twice", "give each name once")
         found[name] = value.strip()

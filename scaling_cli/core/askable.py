@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from scaling_cli.core.laws import Law, names_below
+from scaling_cli.core.laws import QUANTITIES, Law, names_below
 
 OPTIONS = {"N": "--params 1B", "D": "--tokens 20B", "C": "--flops 1e22"}
 MOST = 3  # relations named in a hint; ours
@@ -34,9 +34,16 @@ def first_question(law: Law, relation: str, *, splits: bool) -> str:
     if splits or (settings and relation == "loss" and {"N", "D"} <= below):
         return f"scaling plan --law {{}} {OPTIONS['C']}{settings}"
     if relation == "loss":
-        return f"scaling loss --law {{}} {OPTIONS['N']} {OPTIONS['D']}{settings}"
+        letters = [letter for letter, word in QUANTITIES.items() if word in counts_of_loss(law)]
+        return f"scaling loss --law {{}} {' '.join(map(OPTIONS.__getitem__, letters))}{settings}"
     options = options_for(law, relation)
     return f"scaling plan --law {{}} {options}" if options else "scaling laws show {}"
+
+
+def counts_of_loss(law: Law) -> list[str]:
+    """Return which of params and tokens the loss of a law rests on: both, where it rests on their flops."""
+    below = names_below(law, ["loss"])
+    return [QUANTITIES[letter] for letter in ("N", "D") if letter in below or "C" in below]
 
 
 def _settings(law: Law, below: set[str]) -> list[str]:

@@ -51,7 +51,7 @@ def plan_law(law: Law, known: Mapping[str, Value], settings: Settings) -> Plan:
     return plan._replace(notes=(*plan.notes, *mark(law, plan)))
 
 
-def loss_by_law(law: Law, params: Value, tokens: Value, settings: Settings) -> Loss:
+def loss_by_law(law: Law, params: Value | None, tokens: Value | None, settings: Settings) -> Loss:
     """Return one law's loss of params on tokens, with its interval where it carries draws, and what marks it."""
     loss = predict_loss(law, params, tokens, settings)
     if law.draws:
@@ -75,7 +75,7 @@ def plan_laws(laws: Sequence[Law], known: Mapping[str, float], settings: Setting
     )
 
 
-def predict_losses(laws: Sequence[Law], params: float, tokens: float, settings: Settings) -> list[Loss]:
+def predict_losses(laws: Sequence[Law], params: float | None, tokens: float | None, settings: Settings) -> list[Loss]:
     """Return each law's loss of params on tokens; a law that cannot answer says why in its notes."""
     return ask_each(
         laws,

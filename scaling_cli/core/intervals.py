@@ -50,8 +50,9 @@ def plan_interval(plan: Plan, law: Law, known: Known, settings: Settings) -> Pla
 def loss_interval(loss: Loss, law: Law, settings: Settings) -> Loss:
     """Return a loss with the interval of it and of its parts, and a note that says what it is; see `plan_interval`."""
     names = [name for name in losses.UNCERTAIN if getattr(loss, name) is not None]
-    ask: Ask = lambda draw, at: predict_loss(draw, at["params"], at["tokens"], settings)  # noqa: E731
-    low, high, notes = interval(law, ask, check_counts({"params": loss.params, "tokens": loss.tokens}), names)
+    ask: Ask = lambda draw, at: predict_loss(draw, at.get("params"), at.get("tokens"), settings)  # noqa: E731
+    counts = {name: value for name in ("params", "tokens") if (value := getattr(loss, name)) is not None}
+    low, high, notes = interval(law, ask, check_counts(counts), names)
     return loss._replace(low=low, high=high, notes=(*loss.notes, *notes))
 
 
@@ -116,7 +117,7 @@ def interval(law: Law, ask: Ask, known: Known, names: Sequence[str]) -> Ends:
         return {}, {}, (f"{law.id}: no interval over its {draws.origin}: {why}",)
     low, high = ({name: _quantile(ordered[name], share) for name in sure} for share in _shares(draws))
     without = len(asked) - min(len(ordered[name]) for name in sure)
-    missing = f", without {without} that have no answer here" if without else ""
+    missing = f", without {without} that {_have(without)} no answer here" if without else ""
     unsure = [name for name in names if name not in sure]
     none = f"; no interval of {listed(unsure)}: {why}" if unsure else ""
     note = f"{law.id}: low and high are the {_meaning(draws)}{missing}{none}"
@@ -145,9 +146,13 @@ def _is_enough(count: int, asked: int) -> bool:
 def _why_not(draws: Draws, without: int, reasons: Sequence[str]) -> str:
     """Say why draws give no interval: they are few, or too many of them have no answer."""
     if len(draws.rows) < FEWEST:
-        return f"{len(draws.rows)} are too few, expected at least {FEWEST}"
-    some = f"{without} of {len(draws.rows)} {draws.origin} have"
+        return f"{len(draws.rows)} {'is' if len(draws.rows) == 1 else 'are'} too few, expected at least {FEWEST}"
+    some = f"{without} of {len(draws.rows)} {draws.origin} {_have(without)}"
     return f"{some} no answer here, such as: {reasons[0]}" if reasons else f"{some} none"
+
+
+def _have(count: int) -> str:
+    return "has" if count == 1 else "have"
 
 
 def _quantile(ordered: Sequence[float], share: float) -> float:
@@ -180,7 +185,7 @@ def _of_arrays(law: Law, draws: Draws, ask: Ask, known: Known, *, names: Sequenc
     ends = xp.concatenate(parts, axis=2).reshape(2, len(names), *given.shape)
     low, high = (dict(zip(names, end, strict=True)) for end in ends)
     missing = int(xp.isnan(ends[0]).any(axis=0).sum())
-    note = f"; {missing} of {given.size} answers have none" if missing else ""
+    note = f"; {missing} of {given.size} answers {_have(missing)} none" if missing else ""
     return low, high, (*changed_constants(law), f"{law.id}: low and high are the {_meaning(draws)}{note}")
 
 

@@ -15,7 +15,7 @@ from scaling_cli.core.quantities import format_quantity
 
 ROLES = ("params", "tokens", "flops", "loss")
 COMPUTE = ("params", "tokens", "flops")  # of these three, two give the third by 6ND
-FEW_ROWS = 5  # of the rows dropped for one reason, how many are named
+FEW_ROWS = 5  # of the rows dropped for one reason, how many a sentence names
 
 # The largest of a set of runs has more than 1e5 parameters, tokens and FLOPs, and fewer than 1e5 billion of them.
 SMALLEST_COUNT = 1e5
@@ -29,14 +29,14 @@ SAMPLE = 100_000  # runs that quartiles are taken of; sorting a million would co
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """Rows left out for one reason; `rows` has the first few of them, counted from 1 below the header."""
+    """Rows left out for one reason; `rows` counts from 1 below the header."""
 
     reason: str
     count: int
     rows: tuple[int, ...]
 
     def __str__(self) -> str:
-        listed = ", ".join(map(str, self.rows)) + (", ..." if self.count > len(self.rows) else "")
+        listed = ", ".join(map(str, self.rows[:FEW_ROWS])) + (", ..." if self.count > FEW_ROWS else "")
         plural = "" if self.count == 1 else "s"
         return f"{self.count} row{plural} dropped: {self.reason} (row{plural} {listed})"
 
@@ -62,6 +62,12 @@ class Runs(NamedTuple):
     notes: tuple[str, ...] = ()
     path: str = ""
     sha256: str = ""
+
+
+def left_of(runs: Runs) -> str:
+    """Say how many rows are left, and why the others are not."""
+    reasons = "; ".join(f"{dropped.count} {dropped.reason}" for dropped in runs.dropped)
+    return f"{runs.used} of {runs.read} rows {'is' if runs.used == 1 else 'are'} left: {reasons}"
 
 
 class ComputeRatio(NamedTuple):

@@ -24,6 +24,7 @@ _INSTALLED = os.path.join(_PACKAGE, "presets")
 # a wheel carries the presets inside the package; a checkout and an editable install have them beside it
 PRESETS = _INSTALLED if os.path.isdir(_INSTALLED) else os.path.join(os.path.dirname(_PACKAGE), "presets")
 LAWS = os.path.join(PRESETS, "laws")
+LIKE = 0.65  # of two names, by difflib: at 0.6 nope is like openai; ours
 CATALOGUE = os.path.join(PRESETS, "catalogue.json")
 
 
@@ -71,7 +72,7 @@ def _resolve(name: str, remembered: dict[str, Entry]) -> str:
     aliases = _aliases_of(catalogue())  # a preset edited since
     if name in aliases:
         return aliases[name]
-    close = get_close_matches(name.lower(), [*law_ids(), *aliases], n=3, cutoff=0.6)
+    close = get_close_matches(name.lower(), [*law_ids(), *aliases], n=3, cutoff=LIKE)
     hints = [f"Did you mean {' or '.join(close)}?"] if close else []
     if not NAME.fullmatch(name):
         hints.append("expected an id or alias of a-z 0-9 . _ -, or a file ending in .yaml")

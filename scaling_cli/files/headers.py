@@ -41,6 +41,11 @@ _VARIABLES = {  # of laws, by the names that laws give them
     "experts": "experts n_experts num_experts expert_count number_of_experts",
     "active_params": "active_params n_active_params num_active_params params_active active_parameters",
 }
+_MEASURES = {  # of what a model predicts, by how their columns' names end: words, formula, unit
+    **dict.fromkeys(("ppl", "perplexity"), ("perplexity", "log({})", "token")),
+    **dict.fromkeys(("bpb", "bitsperbyte"), ("bits per byte", "{}*log(2)", "byte")),
+    **dict.fromkeys(("bpt", "bitspertoken"), ("bits per token", "{}*log(2)", "token")),
+}
 # the last part of a nested name says little alone: data.size, optim.d, and what is counted of a batch or a test set
 _VAGUE = {"size", "compute"}
 _ELSEWHERE = {
@@ -117,6 +122,7 @@ class Header:
         close = [column for column in self.names if role and role in _letters(column)]
         close = (close or get_close_matches(name, self.names, n=1))[:3]
         hints = [f"is it {' or '.join(map(shown, close))}?"] if close else []
+        hints += self._other_measures() if role == "loss" else []
         hints += self.spellings(name)
         if role:
             usual = ", ".join(_NAMES[_USUAL, role].split()[:5])
@@ -135,6 +141,16 @@ class Header:
         odd = [name for name in self.names if not name.isidentifier() and 0 < len(name) <= _LONGEST and _letters(name)]
         meant = [name for name in odd if name in text] or [name for name in odd if text in re.split(r"\W+", name)]
         return [f"in a formula {shown(name)} is written {spelt(name)}" for name in meant[:3]]
+
+    def _other_measures(self) -> list[str]:
+        """Say how the loss is read from columns that hold another measure of it."""
+        said = "is it {}? --columns 'loss={}' reads nats per {}"
+        return [
+            said.format(words, formula.format(spelt(name)), unit)
+            for name in self.names
+            for ending, (words, formula, unit) in _MEASURES.items()
+            if len(name) <= _LONGEST and _letters(name).endswith(ending)
+        ][:1]
 
     def _is_nested(self, position: int, role: str) -> bool:
         """Whether the last part of a nested name is a usual name of a role: config.data.tokens."""

@@ -78,8 +78,11 @@ def check_target(path: str, *, force: bool = False) -> None:
         path: the file.
         force: whether an existing file may be replaced.
 
-    Raises: FileError when it is no name of a preset, when the file exists and force is false, or without its folder.
+    Raises: InputError for no name at all; FileError when it is none of a preset, when the file exists and force is
+        false, or without its folder.
     """
+    if not path:
+        raise InputError("the preset to write has no name", "expected one that ends in .yaml: my-law.yaml")
     if not path.endswith(ENDINGS):
         raise FileError(path, "is no name of a preset", "expected one that ends in .yaml")
     folder = os.path.dirname(os.path.realpath(path))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from scaling_cli.core.conditions import Condition
 from scaling_cli.core.formulas import FormulaError
-from scaling_cli.core.runs import FEW_ROWS, Dropped
+from scaling_cli.core.runs import Dropped
 from scaling_cli.errors import FileError
 from scaling_cli.files.cells import Cells, Quantities
 from scaling_cli.files.questions import Question
@@ -41,7 +41,7 @@ class Selection:
         if out:
             gone = set(out)
             self.rows = [row for row in self.rows if row not in gone]
-            self.dropped.append(Dropped(reason, len(out), tuple(row + 1 for row in out[:FEW_ROWS])))
+            self.dropped.append(Dropped(reason, len(out), tuple(row + 1 for row in out)))
 
     def _without(self, target: str, quantities: Quantities) -> list[int]:
         values = quantities[target]

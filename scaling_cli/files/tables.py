@@ -23,6 +23,7 @@ Cell = str | int | float
 MAX_BYTES = 2**30  # of a table
 MAX_COLUMNS = 10_000
 MAX_NAME = 200  # characters of the name of what is in an object inside an object
+COMMENT = "it begins with #: comments stand before the header alone, remove it"
 BLOCK = 256  # with more at a time, Python's garbage collector looks at each of them
 
 
@@ -125,11 +126,12 @@ def _row_blocks(
 
 def _checked(block: list[list[str]], width: int, *, path: str, done: int) -> list[list[str]]:
     """Return the rows that are not blank lines; refuse the first that differs from the header in length."""
-    block = [row for row in block if row]
+    block = [row for row in block if len(row) > 1 or len(row) == width or "".join(row).strip()]
     for i, row in enumerate(block):
         if len(row) != width:
             fields = "field" if len(row) == 1 else "fields"
             hint = "a comma inside a value needs quotes around the value" if len(row) > width else "is a value missing?"
+            hint = COMMENT if row[0].startswith("#") else hint
             raise FileError(path, f"row {done + i + 1} has {len(row)} {fields}, and the header {width}", hint)
     return block
 

@@ -44,8 +44,8 @@ def bootstrap(
     method: str = "pairs",
     groups: Array | None = None,
     progress: Callable[[int], None] | None = None,
-) -> Array:
-    """Return inner values of refits, (draws, k); the same for the same seed, whatever the machine.
+) -> Optimum:
+    """Return where refits ended, a batch of draws; the same for the same seed, whatever the machine.
 
     Args:
         problem: the fit's residuals.
@@ -81,7 +81,7 @@ def bootstrap(
         parts = list(pool.map(first, refits.parts(np.arange(draws))))
         found = Optimum(*map(np.concatenate, zip(*parts, strict=True)))
         list(pool.map(follow, refits.parts(np.flatnonzero(refits.is_wanted(found)))))
-    return found.inner
+    return found
 
 
 class _Draws:
@@ -166,7 +166,8 @@ class _Refits:
         with np.errstate(all="ignore"):
             again = descend(mine, Cost(self.objective, counts, self.thresholds[-1]), inner, self.patient)
         lower = again.value < found.value[numbers]
-        found.inner[numbers[lower]] = again.inner[lower]
+        for mine_found, mine_again in zip(found, again, strict=True):
+            mine_found[numbers[lower]] = mine_again[lower]
 
     def _sampled(self, numbers: Array) -> tuple[Problem, Array]:
         """Return the problem of refits, and how often runs count."""

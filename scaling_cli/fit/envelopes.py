@@ -130,13 +130,15 @@ def stretches(losses: Array, grid: Array) -> tuple[Array, list[str]]:
     smallest, largest = covers.argmax(axis=0), sizes[-1] - covers[::-1].argmax(axis=0)  # with a curve at each budget
     beside = (smallest[first] < sizes) & (largest[last] > sizes)
     sides = (sizes > 0).astype(int) - (sizes < sizes[-1])  # 1 for the largest size, -1 for the smallest
-    known = zip(sides.tolist(), *(part[0].tolist() for part in (count > 0, begins, finishes)), strict=True)
-    reasons = [_reason(side, has=has, begins=starts, finishes=stops) for side, has, starts, stops in known]
     middle = (mine * grid).sum(axis=2) / np.maximum(count, 1)
-    return np.where((count > 0) & begins & finishes & beside, middle, np.nan), reasons
+    place = np.searchsorted(grid, middle - 1e-12).clip(1, end - 1)  # of a budget itself too, whatever its last digit
+    whole = covers[sizes, place - 1] & covers[sizes, place] & covers[sizes, place + 1]
+    flags = {"has": count > 0, "begins": begins, "finishes": finishes, "whole": whole}
+    reasons = [_reason(int(sides[i]), **{name: bool(flag[0, i]) for name, flag in flags.items()}) for i in sizes]
+    return np.where((count > 0) & begins & finishes & whole & beside, middle, np.nan), reasons
 
 
-def _reason(end: int, *, has: bool, begins: bool, finishes: bool) -> str:
+def _reason(end: int, *, has: bool, begins: bool, finishes: bool, whole: bool) -> str:
     """Return why a size's stretch is no minimum, if it is none."""
     if not has:
         return "never the lowest"
@@ -146,23 +148,33 @@ def _reason(end: int, *, has: bool, begins: bool, finishes: bool) -> str:
         return "the lowest from its first point on, or because a smaller model's curve ends: train that one longer"
     if not finishes:
         return "still the lowest at its end, or until a larger model's curve begins: train it longer"
+    if not whole:
+        return "its curves leave a gap in the middle of its stretch: train one through it"
     return "no smaller model where its stretch begins, or no larger one where it ends"
 
 
 def _measured(envelope: Envelope, *, draws: int, seed: int) -> tuple[Measured, Measured]:
     """Return ln flops and loss at the middles of the stretches, with what noise makes of them."""
     values = envelope.middle[envelope.found]
-    places = np.searchsorted(envelope.grid, values).clip(1, envelope.grid.size - 1)
-    smooth = envelope.by_size((curve.log_loss for curve in envelope.curves), 1)[0, envelope.found]
-    loss = np.exp([np.interp(at, envelope.grid, row) for at, row in zip(values, smooth, strict=True)])
-    level = smooth[np.arange(values.size), places]
-    (fixed, drawn) = (_refits(envelope, places, count, start) for count, start in ((REFITS, 0), (draws, seed)))
-    flops = Measured(values, fixed[0].std(axis=0), drawn[0])
+    level = _at_middles(envelope.by_size((curve.log_loss for curve in envelope.curves), 1), envelope)[0]
+    (fixed, drawn) = (_refits(envelope, count, start) for count, start in ((REFITS, 0), (draws, seed)))
+    loss, flops = np.exp(level), Measured(values, fixed[0].std(axis=0), drawn[0])
     return flops, Measured(loss, fixed[1].std(axis=0) * loss, loss * np.exp(drawn[1] - level))
 
 
-def _refits(envelope: Envelope, places: Array, count: int, seed: int) -> tuple[Array, Array]:
-    """Return middles, and ln loss at places of the grid, (count, m) each, of curves with other noise; each its own.
+def _at_middles(lowest: Array, envelope: Envelope) -> Array:
+    """Return ln loss, (draws, m), of the lowest curves (draws, s, grid) at the middle of each size's stretch.
+
+    Between two budgets, as a middle that falls on one may by rounding lie on either side of it.
+    """
+    grid, found = envelope.grid, envelope.found
+    after = np.searchsorted(grid, envelope.middle[found]).clip(1, grid.size - 1)
+    share = (envelope.middle[found] - grid[after - 1]) / (grid[after] - grid[after - 1])
+    return (1.0 - share) * lowest[:, found, after - 1] + share * lowest[:, found, after]
+
+
+def _refits(envelope: Envelope, count: int, seed: int) -> tuple[Array, Array]:
+    """Return middles, and ln loss at the fit's middles, (count, m) each, of curves with other noise; each its own.
 
     A size that loses its stretch to noise keeps the middle that it has.
     """
@@ -174,7 +186,7 @@ def _refits(envelope: Envelope, places: Array, count: int, seed: int) -> tuple[A
         lowest = envelope.by_size((with_noise(curve, rng, width) for curve in envelope.curves), width)
         at = stretches(lowest, envelope.grid)[0][:, found]
         middles.append(np.where(np.isfinite(at), at, envelope.middle[found]))
-        levels.append(lowest[:, found, places])
+        levels.append(_at_middles(lowest, envelope))
     return np.vstack(middles), np.vstack(levels)
 
 

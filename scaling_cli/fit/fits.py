@@ -40,6 +40,11 @@ WILD = (
     "wild refits of an objective that counts most residuals by their absolute values come out too narrow: "
     "--bootstrap pairs, or --objective ls-log"
 )
+STOPPED = (
+    "{} of {} refits stopped on the way to their optimum, and intervals may be too narrow: few runs, a break without "
+    "a width or a coefficient that hardly matters hold them up; --fix one, or add runs that tell"
+)
+HELD_UP, MANY = 1e-2, 0.05  # relative gradient of a refit that stopped, and share of those that is told; ours
 EXACT = "the law goes through every run, to rounding: gradient_norm compares roundings, and tells nothing"
 RAN_AWAY = (
     "resampled runs do not determine {0}: the 90 % interval goes beyond {1:.0e} times the value; fix one with --fix, "
@@ -129,10 +134,12 @@ def fit_form(form: Form, sample: Sample, options: Options) -> Fit:
             draws=options.draws, seed=options.seed, method=options.bootstrap, groups=sample.groups,
             progress=options.progress,
         )  # fmt: skip
+        stopped = int((~(refits.gradient <= HELD_UP)).sum())
+        doubts += [STOPPED.format(stopped, options.draws)] if stopped > MANY * options.draws else []
         if options.bootstrap == "pairs":
-            inner = calibrated(point, refits, sample.size, options.objective, groups=sample.group_count)
+            inner = calibrated(point, refits.inner, sample.size, options.objective, groups=sample.group_count)
         else:
-            inner = widened(point, refits, sample.size, groups=sample.group_count)
+            inner = widened(point, refits.inner, sample.size, groups=sample.group_count)
             doubts += [WILD] if (np.abs(point.residuals) >= options.objective.delta).mean() > MOSTLY else []
         draws = _with_settled(form, problem.names, problem.outer(inner))
         draws = draws[np.isfinite(draws).all(axis=1)]
@@ -199,7 +206,7 @@ def optimum(form: Form, sample: Sample, options: Options, *, starts: int = START
     point = fit_point(problem, form.tree, options.objective, sample.weights, seed=options.seed, starts=starts)
     if options.objective.delta == 0.0 and not point.certificate.converged:
         point = on_a_face(form, sample, options.objective, problem, point, seed=options.seed, starts=starts)
-    check_fit(form, point)
+    check_fit(form, point, sample.data)
     return problem, point
 
 

@@ -73,16 +73,16 @@ def _exponents(tree: Node) -> Iterator[str]:
     if tree[0] in ("num", "name"):
         return
     if tree[0] == "exp" or (tree[0] == "**" and tree[1][0] == "num"):
-        yield from (str(term[1]) for term in _terms(tree[-1]) if term[0] == "name")
+        yield from (str(term[1]) for term in terms_of(tree[-1]) if term[0] == "name")
     for branch in tree[1:]:
         yield from _exponents(branch)
 
 
-def _terms(tree: Node) -> Iterator[Node]:
+def terms_of(tree: Node) -> Iterator[Node]:
     """Yield the terms of a sum of sums, whatever their signs."""
     if tree[0] in ("+", "-", "neg"):
         for branch in tree[1:]:
-            yield from _terms(branch)
+            yield from terms_of(branch)
     else:
         yield tree
 
@@ -90,7 +90,7 @@ def _terms(tree: Node) -> Iterator[Node]:
 def alone(form: Form) -> set[str]:
     """Return the free coefficients in which predictions are linear whatever the others are: no term has two of them."""
     free = {coefficient.name for coefficient in form.free}
-    terms = [(term, free & set(names_in(term))) for term in _terms(form.tree)]
+    terms = [(term, free & set(names_in(term))) for term in terms_of(form.tree)]
     together = {name for _, names in terms if len(names) > 1 for name in names}
     bent = {name for term, names in terms for name in names if not linear_names(term, (name,))}
     return free - together - bent
@@ -187,6 +187,8 @@ def settle(form: Form, fixed: Mapping[str, str], starts: Mapping[str, float]) ->
 
 
 def _settled(name: str, text: str, others: Sequence[str]) -> Node:
+    if not text.strip():
+        raise InputError(f"--fix {name} has no value", "expected a number or coefficients: --fix alpha=beta")
     try:
         tree = Formula(text).tree
     except FormulaError as error:
@@ -235,7 +237,7 @@ def written_default(variable: Variable) -> str:
 
 def _in_terms_of(tree: Node, name: str) -> set[str]:
     """Return every name in the terms of a sum that have this one."""
-    found = (set(names_in(term)) for term in _terms(tree))
+    found = (set(names_in(term)) for term in terms_of(tree))
     return set().union(*(names for names in found if name in names))
 
 

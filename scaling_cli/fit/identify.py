@@ -9,7 +9,7 @@ import numpy as np
 from scaling_cli.core.formulas import names_in
 from scaling_cli.errors import NoAnswer
 from scaling_cli.fit.effects import Effects
-from scaling_cli.fit.forms import Form, defaults_behind, written_default
+from scaling_cli.fit.forms import Form, defaults_behind, terms_of, written_default
 from scaling_cli.fit.optima import LARGEST_CONDITION, PointFit
 
 Array = Any
@@ -25,6 +25,8 @@ WORDS = {"N": ("model size", "params"), "D": ("number of tokens", "tokens"), "C"
 UNTOLD_LINE, OFF_LINE = 0.03, 0.2  # below the first no answer, below the second a note
 # Sizes about one size, tokens over two decades: 1, 2, 3 of 12 at 0.05; 12, 11, 7 at 0.3; 12 each at 0.6.
 UNTOLD_ONE, OFF_ONE = 0.1, 0.5
+ELSEWHERE = "where the runs have none, fit a form without it: --compare ranks those that they can tell"
+FURTHER = "smaller or larger by a factor of 4 or more"
 FAR_OFF = 1e4  # times its start: where a coefficient may have run away
 LOST = 1e100  # times its start: where it has, though derivatives that underflow say otherwise
 NOTHING = 1e-6  # share of the residuals: below it an e-fold of a coefficient does nothing
@@ -77,8 +79,14 @@ def doubts(form: Form, data: Mapping[str, Array]) -> list[str]:
     ]
 
 
-def check_fit(form: Form, fit: PointFit) -> None:
-    """Raise NoAnswer when the optimum is no point: some coefficients do not matter, alone or together, or run away."""
+def check_fit(form: Form, fit: PointFit, data: Mapping[str, Array]) -> None:
+    """Raise NoAnswer when the optimum is no point: some coefficients do not matter, alone or together, or run away.
+
+    Args:
+        form: what was fitted.
+        fit: its optimum.
+        data: the columns it uses, (n,) each.
+    """
     scale = fit.at.scale[0]
     if not scale.max() > LEVEL:
         first = form.free[0].name
@@ -98,12 +106,41 @@ def check_fit(form: Form, fit: PointFit) -> None:
         )
     if not loose:
         return
+    if few := list(_few_values(form, data, loose)):
+        why = ": " + "; ".join(problem for problem, _ in few)
+        advice = f"add runs at another {' and another '.join(thing for _, thing in few)}, {FURTHER}"
     one = f"{loose[0]} with --fix {loose[0]}=VALUE" if len(loose) == 1 else "one of them with --fix"
-    raise NoAnswer(
-        f"the runs do not determine {', '.join(loose)}{why}",
-        *_default_hints(form, loose),
-        f"{advice}, or fix {one}",
-    )
+    unknown = _default_hints(form, loose)
+    hints = [*unknown, ELSEWHERE] if unknown else [f"{advice}, or fix {one}"]
+    raise NoAnswer(f"the runs do not determine {', '.join(loose)}{why}", *hints)
+
+
+def _few_values(form: Form, data: Mapping[str, Array], loose: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield in words which columns have fewer values than the form has coefficients to tell from these alone, and what.
+
+    A constant is one of them: two values of N tell no floor from an exponent.
+    """
+    free = [coefficient.name for coefficient in form.free]
+    terms = [set(names_in(term)) for term in terms_of(form.tree)]
+    constants = set().union(*(names for names in terms if names.isdisjoint(data)))
+    for letter, values in data.items():
+        with_it = [names for names in terms if letter in names]
+        if any(len(names & data.keys()) > 1 for names in with_it):
+            continue  # the values of the other one count too
+        elsewhere = set().union(*(names for names in terms if letter not in names)) - constants
+        mine = set().union(*with_it) - elsewhere
+        count = _different(values)
+        if 1 < count < len(mine & set(free)) + bool(constants & set(free)) and mine & set(loose):
+            wanted = [name for name in free if name in mine | constants]
+            thing, column = WORDS.get(letter, (letter, letter))
+            yield f"only {count} different {column}, too few to tell {', '.join(wanted)} apart", thing
+
+
+def _different(values: Array) -> int:
+    """Return how many values there are, those about the same counted once."""
+    positive = bool((values > 0.0).all())
+    gaps = np.diff(np.sort(np.log(values) if positive else values))
+    return 1 + int((gaps > (SAME if positive else 0.0)).sum())
 
 
 def _weaknesses(form: Form, data: Mapping[str, Array]) -> Iterator[Weakness]:

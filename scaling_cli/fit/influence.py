@@ -20,6 +20,8 @@ WORK = 250_000  # runs times refits: about as long as the bootstrap takes
 FEWEST_REFITS = 4  # however many runs there are
 BLOCK = 64  # refits at a time
 STEPS = 60
+ARRIVED = 1e-6  # relative gradient at which a refit is done
+PATIENT = Search(exact=False, steps=100, damping=0.1)
 NUDGE = 1e-5  # of an inner value, for the slope of the answer
 NEARLY_ALL = 1e-3  # least part of a run that others determine too: a full leverage would make its step infinite
 
@@ -61,15 +63,29 @@ def hat_values(fit: Fit) -> Array:
     return _squares(_rows(fit, fit.sample.weights * secant))
 
 
+def places(fit: Fit) -> Array:
+    """Return the leverage of each run, (n,), by its place alone, as of least squares; 1 where no other tells of it."""
+    return _squares(_rows(fit, fit.sample.weights))
+
+
 def refits_without(fit: Fit, runs: Array) -> Array:
-    """Return inner values of refits that leave out one run each, (m, k), from their numbers (m,)."""
+    """Return inner values of refits that leave out one run each, (m, k), from their numbers (m,).
+
+    They go by the fit's own second derivatives; those that these leave on the way, far from the fit, go on without.
+    """
     inner = np.repeat(fit.point.inner[None], runs.size, axis=0)
     weights = np.repeat(fit.sample.weights[None], runs.size, axis=0)
     weights[np.arange(runs.size), runs] = 0.0
     curvature = fit.problem.curvature(fit.point.inner[None])[0]
     for delta in _thresholds(fit):
         search = Search(exact=curvature, steps=STEPS, damping=0.0)
-        inner = descend(fit.problem, Cost(fit.objective, weights, delta), inner, search).inner
+        found = descend(fit.problem, Cost(fit.objective, weights, delta), inner, search)
+        inner = found.inner
+    late = np.flatnonzero(~(found.gradient <= ARRIVED))
+    if fit.objective.delta > 0.0 and late.size:
+        again = descend(fit.problem, Cost(fit.objective, weights[late], delta), inner[late], PATIENT)
+        lower = again.value < found.value[late]
+        inner[late[lower]] = again.inner[lower]
     return inner
 
 

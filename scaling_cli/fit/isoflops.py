@@ -5,7 +5,6 @@ the runs near the lowest one enter here: far from it a valley is no parabola. Wh
 the place of the parabola if the valley is asymmetric beyond its noise.
 """
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +14,7 @@ from scaling_cli.core.quantities import format_quantity
 from scaling_cli.fit.minima import Left, Minima, Minimum, ends, flops_per_token, tokens_at
 from scaling_cli.fit.power_laws import Measured
 from scaling_cli.fit.samples import Sample
+from scaling_cli.fit.valley_noise import ValleyNoise
 
 Array = Any
 TOLERANCE = 1.1  # factor from the middle within which budgets are one
@@ -28,11 +28,7 @@ UNTESTED = (
     "runs, not what a valley of another shape would move"
 )
 SAME_BUDGET = 1e-3  # relative spread of flops that moves no loss by more than rounding
-CACHED = 2**15  # numbers
 PRIOR = 4.0  # degrees of freedom that all budgets together lend to the noise of one (ours)
-
-
-Noise = Callable[["Valley", range], Array]  # of the runs near a minimum in some refits, (refits, n), one on average
 
 
 class Valley(NamedTuple):
@@ -228,12 +224,13 @@ def _with_noise(valleys: list[Valley]) -> list[Valley]:
 def _measured(valleys: list[Valley], sample: Sample, draws: int, seed: int) -> tuple[Measured, Measured]:
     """Return ln N and the loss at the minima, with what noise makes of them."""
     rng = np.random.default_rng(seed)
-    noise = _noise(valleys, sample, draws, rng)
+    noise = ValleyNoise([valley.residuals for valley in valleys], sample.groups, draws, rng)
     freedom = valleys[0].freedom if valleys else 0  # of all valleys together
     wide = np.sqrt(freedom / rng.chisquare(max(freedom, 1), size=(draws, 1)))  # Student's t
     columns = []
     for valley in valleys:
-        moved = valley.coefficients + valley.noise * valley.level * wide * _gained(valley, noise, draws)
+        gained = noise.gained(valley.gain, valley.residuals, valley.near)
+        moved = valley.coefficients + valley.noise * valley.level * wide * gained
         at, loss = valley.minimum(np.vstack([valley.coefficients, moved]))
         columns.append((valley.middle + at, loss, _errors(valley, float(at[0]))))
     if not columns:
@@ -242,27 +239,6 @@ def _measured(valleys: list[Valley], sample: Sample, draws: int, seed: int) -> t
     size, loss = (np.column_stack([column[i] for column in columns]) for i in (0, 1))
     errors = np.array([column[2] for column in columns])
     return Measured(size[0], errors[:, 0], size[1:]), Measured(loss[0], errors[:, 1], loss[1:])
-
-
-def _noise(valleys: list[Valley], sample: Sample, draws: int, rng: np.random.Generator) -> Noise:
-    """Return where the noise of some refits comes from: all residuals, or those of a valley with signs by group."""
-    pool = np.concatenate([valley.residuals for valley in valleys]) if valleys else np.zeros(1)
-    pool = (pool - pool.mean()) / (pool.std() or 1.0)
-    if sample.groups is None:
-        return lambda valley, part: pool.take(rng.integers(pool.size, size=(len(part), valley.near.size)), mode="clip")
-    groups = sample.groups
-    signs = rng.choice([-1.0, 1.0], size=(draws, int(groups.max()) + 1))
-    return lambda valley, part: valley.residuals * signs[part][:, groups[valley.near]]
-
-
-def _gained(valley: Valley, noise: Noise, draws: int) -> Array:
-    """Return how far noise moves the coefficients, (draws, k); a few refits at a time stay in the processor's cache."""
-    gained = np.empty((draws, valley.coefficients.size))
-    width = max(CACHED // valley.near.size, 1)
-    for start in range(0, draws, width):
-        part = range(start, min(start + width, draws))
-        gained[part.start : part.stop] = noise(valley, part) @ valley.gain.T
-    return gained
 
 
 def _errors(valley: Valley, at: float) -> tuple[float, float]:

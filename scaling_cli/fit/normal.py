@@ -14,7 +14,7 @@ from scaling_cli.fit.uncertainty import LEVEL, analytic
 Array = Any
 COUNT = 1000
 KIND = "normal draws"
-ENOUGH_RUNS = 1 << 9  # to tell the law of a draw; of more, so many are taken evenly
+ENOUGH_RUNS = 1 << 8  # to tell the law of a draw; of more, so many are taken evenly
 SEARCH = Search(exact=False, steps=30, damping=0.0, enough=1e-6)  # from the fit to a draw, whose predictions are given
 VANISHED = (
     "{} ended at zero, and without refits nothing says how far from zero it may be: no interval of it, nor of what "

@@ -20,6 +20,7 @@ FINALISTS = 6
 CALM = 0.7  # e-folds in one step: a coefficient that vanishes takes one, as slowly as the others can follow
 NARROWING = Search(exact=True, steps=30, damping=0.0, enough=1e-6, longest=CALM)  # at thresholds on the way
 LAST = Search(exact=True, steps=200, damping=0.0, longest=CALM)
+LARGE = LAST._replace(enough=1e-13)  # of more than MANY_RUNS, whose sums are rounded to that
 FARTHEST = LAST._replace(steps=1000)  # down a valley so narrow and bent that the best end is still on its way
 ENOUGH_RUNS = 2000  # to come near an optimum, which all runs then decide
 MANY_RUNS = 1 << 16  # to come to where Newton's steps on all runs are few
@@ -172,11 +173,16 @@ def _raised(problem: Problem, inner: Array) -> Array:
 
 def _without_effect(problem: Problem, inner: Array) -> Array:
     """Return which positive coefficients change no prediction that matters when they grow by a factor e, (m, k)."""
-    some = problem.part_of_runs(slice(None, None, -(-problem.size // MANY_RUNS)))
+    some = _evenly(problem)
     sizes = np.linalg.norm(some.jacobian(inner)[1], axis=2)
     unit = some.size**0.5 if problem.log else float(np.linalg.norm(some.target))
     gone: Array = problem.positive & ~(sizes > VANISHED * unit)
     return gone
+
+
+def _evenly(problem: Problem) -> Problem:
+    """Return the problem of at most MANY_RUNS of its runs."""
+    return problem.part_of_runs(slice(None, None, -(-problem.size // MANY_RUNS)))
 
 
 def _narrowed(problem: Problem, path: Sequence[Cost], ends: Ends, many: Array) -> Ends:
@@ -197,9 +203,10 @@ def _narrowed(problem: Problem, path: Sequence[Cost], ends: Ends, many: Array) -
             if all(least_slope(problem, last, vertex[None]) <= CONVERGED for vertex in vertices):
                 return Ends(vertices, ends.counts)
     inner, counts = np.vstack([inner, problem.starts]), np.append(ends.counts, 0)  # the given start may be the optimum
-    value = last.objective.value(problem.residuals(inner), last.weights)
-    hopeful = value <= max(HOPEFUL * _least(value), _exact(problem, last))
-    found = descend(problem, last, _raised(problem, inner[hopeful]), LAST)
+    counted = last.part_of_runs(many)
+    value = last.objective.value(part.residuals(inner), counted.weights)
+    hopeful = value <= max(HOPEFUL * _least(value), _exact(part, counted))
+    found = descend(problem, last, _raised(problem, inner[hopeful]), LAST if problem.size <= MANY_RUNS else LARGE)
     if not found.gradient[found.value <= _least(found.value)].min() <= CONVERGED:
         found = descend(problem, last, found.inner, FARTHEST)
     inner = found.inner
@@ -259,7 +266,7 @@ def _certified(problem: Problem, cost: Cost, ends: Ends, starts: int) -> PointFi
 
 def _rounding(problem: Problem, point: Array) -> float:
     """Return how far residuals may be off: by their own rounding, and by that of inner values they depend on."""
-    effects = np.abs(point[0]) @ np.abs(problem.jacobian(point)[1][0])
+    effects = np.abs(point[0]) @ np.abs(_evenly(problem).jacobian(point)[1][0])
     return max(problem.rounding, float(np.finfo(float).eps * effects.max()))
 
 

@@ -12,6 +12,7 @@ from scaling_cli.fit.comparing import Comparison, Contender, compare
 from scaling_cli.fit.fits import Options
 from scaling_cli.fit.forms import Form, settle
 from scaling_cli.fitting.candidates import distinct_forms, shipped_variables
+from scaling_cli.fitting.refusals import clear, explained, resembling
 from scaling_cli.fitting.requests import COLUMNS, Request, aim_of, data_names, form_of, read_columns
 from scaling_cli.fitting.variables import column_notes, found_columns, with_variables
 
@@ -35,7 +36,8 @@ def compare_forms(request: Request, forms: Sequence[str] = ()) -> Comparison:
         found |= found_columns(request, [name for name in shipped_variables() if name not in found])
     request = request._replace(columns={**request.columns, **found})
     known = _known(request)
-    wanted = _settled([*(distinct_forms(known) if shipped else []), *map(form_of, alone)], request)
+    asked = [form_of(one) for one in alone]
+    wanted = _settled([*(distinct_forms(known) if shipped else []), *asked], request)
     usable = [form for form in wanted if _lacks(form, known) is None]
     refused = tuple(_refusal(form, known) for form in wanted if _lacks(form, known) is not None)
     if not usable:
@@ -45,9 +47,11 @@ def compare_forms(request: Request, forms: Sequence[str] = ()) -> Comparison:
     taken = {name: text for name, text in found.items() if name in data}
     given = {name: text for name, text in request.columns.items() if name in taken or name not in found}
     runs, sample = read_columns(request._replace(columns=given), list(dict.fromkeys(data)))
-    ranked = compare(usable, sample, Options(aim, draws=0, seed=request.seed), distinct=shipped)
+    names = {name: said for pair in zip(alone, asked, strict=True) for name, said in resembling(*pair).items()}
+    with explained(runs, *names.values()):
+        ranked = compare(usable, sample, Options(aim, draws=0, seed=request.seed), distinct=shipped)
     of_columns = dict.fromkeys([*(note for _, notes in pairs for note in notes), *column_notes(taken)])
-    notes = (*of_columns, *runs.notes, *ranked.notes)
+    notes = (*of_columns, *clear(names), *runs.notes, *ranked.notes)
     return ranked._replace(contenders=(*ranked.contenders, *refused), notes=notes)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from scaling_cli.core.runs import FEW_ROWS, Dropped, Runs
+from scaling_cli.core.runs import Dropped, Runs
 from scaling_cli.errors import InputError
 from scaling_cli.fit.envelopes import envelope_minima
 from scaling_cli.fit.frontier_predictions import exponents, hold_out, predict
@@ -11,6 +11,7 @@ from scaling_cli.fit.holdouts import HoldOut
 from scaling_cli.fit.isoflops import isoflop_minima
 from scaling_cli.fit.minima import Left, Minima
 from scaling_cli.fitting.manifests import versions
+from scaling_cli.fitting.refusals import explained
 from scaling_cli.fitting.requests import Request, check_target, read_columns
 
 MINIMA: dict[str, Callable[..., Minima]] = {"isoflop": isoflop_minima, "envelope": envelope_minima}
@@ -32,8 +33,9 @@ def fit_minima(request: Request) -> FrontierAnswer:
     runs, sample = read_columns(request, ["N", "D", "C"])
     if not (sample.target > 0.0).all():
         raise InputError(f"{request.target} is not always above zero", "expected a loss, in nats per token")
-    minima = MINIMA[request.method](sample, draws=request.draws, seed=request.seed)
-    fit = fit_frontier(request.method, minima, seed=request.seed)
+    with explained(runs):
+        minima = MINIMA[request.method](sample, draws=request.draws, seed=request.seed)
+        fit = fit_frontier(request.method, minima, seed=request.seed)
     runs = _without(runs, minima.left)
     held = hold_out(fit, seed=request.seed) if request.at else HoldOut()
     return FrontierAnswer(
@@ -53,10 +55,7 @@ def _refuse_others(request: Request) -> None:
 
 def _without(runs: Runs, left: tuple[Left, ...]) -> Runs:
     """Return the runs with those that the method has left out among the dropped."""
-    gone = [
-        Dropped(part.reason, len(part.runs), tuple(sorted(runs.rows[run] for run in part.runs)[:FEW_ROWS]))
-        for part in left
-    ]
+    gone = [Dropped(part.reason, len(part.runs), tuple(sorted(runs.rows[run] for run in part.runs))) for part in left]
     used = runs.used - sum(dropped.count for dropped in gone)
     return runs._replace(used=used, dropped=(*runs.dropped, *gone), notes=(*runs.notes, *map(str, gone)))
 

@@ -6,6 +6,7 @@ from scaling_cli.core.compute import FLOPS_PER_PARAM_AND_TOKEN
 from scaling_cli.core.formulas import Formula
 from scaling_cli.core.laws import QUANTITIES, Law, Relation
 from scaling_cli.core.runs import Runs, compute_ratio
+from scaling_cli.fit.deciders import deciding_run
 from scaling_cli.fit.fits import Fit, Options, fit_form
 from scaling_cli.fit.forms import Form
 from scaling_cli.fit.holdouts import hold_out, scales
@@ -14,6 +15,7 @@ from scaling_cli.fit.normal import KIND, covariance_of, with_normal_draws
 from scaling_cli.fit.predictions import Answer, check_splits, exponents, predict, setting_notes
 from scaling_cli.fit.samples import Sample
 from scaling_cli.fitting.manifests import manifest_of
+from scaling_cli.fitting.refusals import clear, explained, resembling
 from scaling_cli.fitting.requests import Request, aim_of, form_of, read_sample
 from scaling_cli.fitting.variables import measured, with_variables
 
@@ -35,16 +37,19 @@ def fit_runs(request: Request, *, progress: Callable[[int], None] | None = None)
     if request.at:
         check_splits(form)
     runs, sample = read_sample(request, form)
-    runs = runs._replace(notes=(*taken, *runs.notes))
+    names = resembling(request, form)
+    runs = runs._replace(notes=(*taken, *clear(names), *runs.notes))
     form = _counting(form, sample, runs)
-    fit = fit_form(form, sample, Options(aim, request.draws, request.bootstrap, request.seed, progress))
+    with explained(runs, *names.values()):
+        fit = fit_form(form, sample, Options(aim, request.draws, request.bootstrap, request.seed, progress))
     fit = fit if request.draws else with_normal_draws(fit)
     fit = fit._replace(law=_described(fit, form, sample))
     has_split = {"N", "D"} <= sample.data.keys() and form.relation == "loss"
     growth = exponents(fit, fit.law.relations["loss"].valid["C"][1]) if has_split else []
     settings = setting_notes(fit)
     flat = [NO_SPLIT] if has_split and not growth and not settings else []
-    fit = fit._replace(notes=(*fit.notes, *doubts(form, sample.data), *settings, *flat))
+    alone = deciding_run(fit, runs.rows, flops=fit.law.relations["loss"].valid["C"][1] if growth else None)
+    fit = fit._replace(notes=(*fit.notes, *doubts(form, sample.data), *alone, *settings, *flat))
     held = hold_out(fit) if request.at else scales(fit)
     return Answer(
         fit, fit.law, runs,

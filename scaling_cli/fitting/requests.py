@@ -80,7 +80,7 @@ def check_draws(draws: int) -> None:
 
 def form_of(request: Request) -> Form:
     """Return the form that is asked for, with what is fixed and where it starts."""
-    return settle(_unsettled(request, _column_names(request)), request.fix, request.start)
+    return settle(_unsettled(request, column_names(request)), request.fix, request.start)
 
 
 def _unsettled(request: Request, names: list[str]) -> Form:
@@ -118,12 +118,12 @@ def _positive(text: str | None) -> list[str] | None:
     return names
 
 
-def _column_names(request: Request) -> list[str]:
+def column_names(request: Request) -> list[str]:
     """Return the names that mean data in a formula: N D C L, what --columns defines, and the table's own columns."""
     names = [*COLUMNS, *COLUMNS.values(), *request.columns]
     if request.formula is not None and request.runs != "-":
         with open_table(request.runs) as table:
-            names += [name for name in table.header if name.isidentifier()]
+            names += filter(str.isidentifier, map(spelt, table.header))
     return list(dict.fromkeys(names))
 
 

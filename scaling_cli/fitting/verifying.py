@@ -16,12 +16,14 @@ from scaling_cli.fit.tolerances import coefficient_tolerances, objective_toleran
 from scaling_cli.fitting.manifests import fact, request_of, versions
 from scaling_cli.fitting.methods import fit_runs
 from scaling_cli.fitting.saving import refits_of
+from scaling_cli.fitting.stated import Covariance, as_text, covariance_by_pairs, furthest_apart
 
 BITS = ("scaling", "numpy", "scipy", "arithmetic")  # where these are the same, everything is to the last bit
 # What a fit says of its optimum, and by how much, relative to it, another machine may get something else. Which starts
 # end at an optimum hangs by their last digits: half of them may change sides. The rest moves as coefficients do.
 CERTIFIED = {"starts": 0.0, "starts_agreeing": 0.5, "condition_number": 1e-6, "minima": 0.0, "scatter": 1e-6}
 EPSILON = 1e-15  # of rounding, times the condition number: what moves that itself
+COVARIANCE = 1e-6  # relative to both standard errors: coefficients may move by as much of one
 RANGE = 1e-12  # relative: of a column that a formula works out with another machine's logarithms
 REFITS = "sha256 of the refits"
 NOWHERE = (None, None)
@@ -32,8 +34,8 @@ Fitted = Answer | FrontierAnswer
 class Comparison(NamedTuple):
     """One thing that a preset says of its fit, beside what the fit gives now.
 
-    `difference` and `tolerance` are relative to the larger of both; None for texts, which must be the same, and for a
-    slope, which must be nothing on both sides.
+    `difference` and `tolerance` are relative to the larger of both, of a covariance to both standard errors; None for
+    texts, which must be the same, and for a slope, which must be nothing on both sides.
     """
 
     what: str
@@ -75,7 +77,8 @@ def verify_fit(preset: str, runs: str, *, progress: Callable[[int], None] | None
     answer = fit_runs(request_of(law.manifest, runs, path=preset), progress=progress)
     comparisons = (
         *_of_runs(law, answer.runs, preset), *_of_fit(law, answer, preset), *_of_words(law, answer.law),
-        *_of_ranges(law, answer.law), *_of_certificate(law, answer), *_of_refits(law, refits_of(answer)),
+        *_of_ranges(law, answer.law), *_of_certificate(law, answer), *_of_uncertainty(law, answer),
+        *_of_refits(law, refits_of(answer)),
     )  # fmt: skip
     worked_out_with = {name: (law.manifest.get(name), version) for name, version in versions().items()}
     return Verification(preset, runs, comparisons, worked_out_with, tuple(_notes(law, answer, comparisons)))
@@ -149,6 +152,32 @@ def _of_certificate(law: Law, answer: Fitted) -> Iterator[Comparison]:
     if "gradient_norm" in now:
         slopes = _number(then.get("gradient_norm")), float(now["gradient_norm"])
         yield _nothing("gradient norm", *slopes) if elsewhere else _numbers("gradient norm", *slopes, 0.0)
+
+
+def _of_uncertainty(saved: Law, answer: Fitted) -> Iterator[Comparison]:
+    """Compare what relations state of how sure their numbers are, but for the refits."""
+    got = answer.law
+    for name in {**got.relations, **saved.relations}:
+        stated = [law.relations[name].uncertainty if name in law.relations else {} for law in (saved, got)]
+        for key in ("intervals", "standard_errors"):
+            texts = [as_text(each.get(key)) for each in stated]
+            if any(texts):
+                yield _texts(f"{key} of {name}", *texts)
+        if any("covariance" in each for each in stated):
+            allowed = max(COVARIANCE, EPSILON * answer.fit.certificate.condition_number)
+            then, now = (covariance_by_pairs(each.get("covariance")) for each in stated)
+            yield _covariances(name, then, now, allowed if _changed(saved, BITS) else 0.0)
+
+
+def _covariances(relation: str, saved: Covariance, got: Covariance, tolerance: float) -> Comparison:
+    """Compare covariances by the pair that is furthest apart; by their names where these differ."""
+    if saved.keys() != got.keys() or not got:
+        texts = (", ".join(dict.fromkeys(name for name, _ in each)) or None for each in (saved, got))
+        return _texts(f"names of the covariance of {relation}", *texts)
+    (one, other), difference = furthest_apart(saved, got)
+    holds = difference <= tolerance
+    what = f"covariance of {relation}" if holds else f"covariance of {one} and {other}"
+    return Comparison(what, saved[one, other], got[one, other], difference, tolerance, holds)
 
 
 def _nothing(what: str, saved: float | None, got: float) -> Comparison:

@@ -35,7 +35,7 @@ def plan_report(plans: Sequence[Plan], laws: Sequence[Law]) -> Report:
             Column("flops_same_loss", "C for the same loss", "flops", "FLOPs"),
             Column("waste", "waste", "percent", "of C"),
         ]
-    tables = _grouped(shown, columns) + _interval_tables(shown, columns[1:6], laws) + _relation_tables(shown, laws)
+    tables = _grouped(shown, columns) + interval_tables(shown, columns[1:6], laws) + _relation_tables(shown, laws)
     return _report("scaling.plan/1", rows, tables + budget_tables(shown), plans)
 
 
@@ -52,7 +52,7 @@ def loss_report(losses: Sequence[Loss], laws: Sequence[Law]) -> Report:
         Column("loss_from_tokens", "due to D", "loss", unit),
     ]  # fmt: skip
     shown = [row for row in rows if row["answered"]]
-    tables = _grouped(shown, columns) + _interval_tables(shown, columns[4:], laws)
+    tables = _grouped(shown, columns) + interval_tables(shown, columns[4:], laws)
     return _report("scaling.loss/1", rows, tables, losses)
 
 
@@ -71,7 +71,7 @@ def compare_report(rungs: Sequence[Rung], spreads: Sequence[Spread], laws: Mappi
         Column("loss_gain", "next x10 buys", "loss", "loss"),
     ]  # fmt: skip
     shown = [row for row in rows if row["answered"]]
-    tables = _grouped(shown, columns) + _interval_tables(shown, columns[1:6], laws.values())
+    tables = _grouped(shown, columns) + interval_tables(shown, columns[1:6], laws.values())
     spread_rows = [spread._asdict() for spread in spreads]
     several = [row for row in spread_rows if int(row["laws"]) > 1]
     if several:
@@ -146,12 +146,12 @@ def _grouped(rows: Sequence[Row], columns: Sequence[Column]) -> tuple[Table, ...
     return tuple(Table(f"{domain}, N counts {kind}", columns, group) for (domain, kind), group in groups.items())
 
 
-def _interval_tables(rows: Sequence[Row], columns: Sequence[Column], laws: Iterable[Law]) -> tuple[Table, ...]:
+def interval_tables(rows: Sequence[Row], columns: Sequence[Column], laws: Iterable[Law]) -> tuple[Table, ...]:
     """Return the intervals of the answers that have them: `8.2B to 10.1B`."""
     levels = {law.id: f"{100.0 * law.draws.level:g} %" for law in laws if law.draws}
     lines: list[Row] = []
     for row in rows:
-        if row["low"] and row["law"] in levels:
+        if row["law"] in levels and any(row.get(f"{column.key}_low") is not None for column in columns):
             cells = {column.key: _interval(row, column) for column in columns}
             lines.append({"law": row["law"], "level": levels[str(row["law"])], **cells})
     texts = [column._replace(kind="text") for column in columns]

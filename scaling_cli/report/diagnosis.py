@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from scaling_cli.core.diagnosis import ABOUT_RIGHT, LITTLE_RATIO, LITTLE_WASTE, TOO_LARGE, TOO_SMALL, Diagnosis, Subject
 from scaling_cli.core.laws import Law
 from scaling_cli.core.quantities import format_quantity
-from scaling_cli.report.build import notes_of
+from scaling_cli.report.build import interval_tables, notes_of
 from scaling_cli.report.report import Column, Report, Row, Table
 
 LAW = Column("law", "law")
@@ -19,9 +19,10 @@ COLUMNS = [
     Column("frontier_tokens", "frontier D", "tokens", "count"),
     Column("params_ratio", "N / frontier N", "ratio", "factor"),
 ]
+LOSS = Column("loss", "loss L", "loss", "the law's unit")
 SURFACE = [
     LAW,
-    Column("loss", "loss L", "loss", "the law's unit"),
+    LOSS,
     Column("optimal_params", "optimal N", "params", "count"),
     Column("optimal_loss", "its loss", "loss", "same unit"),
     Column("flops_same_loss", "C for the same loss", "flops", "FLOPs"),
@@ -59,6 +60,7 @@ def diagnosis_report(diagnoses: Sequence[Diagnosis], laws: Sequence[Law], subjec
     surfaces = [row for row in shown if row["loss"] is not None]
     tables = [Table(subject.name, columns, shown)]
     tables += [Table("By the loss surface", SURFACE, surfaces)] if surfaces else []
+    tables += interval_tables(shown, [LOSS], laws)
     return Report("scaling.diagnose/1", rows, notes, (*tables, Table("Verdict", VERDICT, told)))
 
 

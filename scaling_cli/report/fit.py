@@ -10,7 +10,7 @@ from scaling_cli.report.report import Column, Report, Row, Table
 
 if TYPE_CHECKING:
     from scaling_cli.fit.frontiers import FrontierAnswer
-    from scaling_cli.fit.predictions import Answer
+    from scaling_cli.fit.predictions import Answer, Prediction
 
 COEFFICIENTS = [
     Column("name", "coefficient"),
@@ -38,6 +38,7 @@ LOSSES = [
     Column("plain_loss_low", "plain low", "loss", "runs' unit"),
     Column("plain_loss_high", "plain high", "loss", "runs' unit"),
 ]
+INSIDE = "refits take their own best N and D, and a new run those of the fit: plain intervals may end inside those of L"
 ABOUT = [Column("what", "what"), Column("value", "value")]
 
 
@@ -46,7 +47,11 @@ def fit_report(answer: "Answer", *, saved: str | None = None) -> Report:
     rows = coefficient_rows(answer)
     exponents = [exponent._asdict() for exponent in answer.exponents]
     shown = [*rows, *({**row, "name": f"exponent {row['name']}", "se": None} for row in exponents)]
-    tables = [Table("", COEFFICIENTS, shown), Table("", ABOUT, _about(answer)), *prediction_tables(answer)]
+    tables = [
+        Table("", COEFFICIENTS, shown),
+        Table("", ABOUT, _about(answer)),
+        *prediction_tables(answer, _remark(answer)),
+    ]
     objective = answer.fit.objective
     extra = {
         "exponents": exponents,
@@ -66,15 +71,28 @@ def coefficient_rows(answer: "Answer | FrontierAnswer") -> list[Row]:
     ]
 
 
-def prediction_tables(answer: "Answer | FrontierAnswer") -> list[Table]:
+def prediction_tables(answer: "Answer | FrontierAnswer", remark: str = "") -> list[Table]:
     """Return the optimum of each budget asked for, and what a run there would reach; nothing where none is asked."""
     rows = _predictions(answer)
     if not rows:
         return []
     return [
         Table("The optimum, 90 % intervals", PREDICTIONS, rows),
-        Table("Its loss, and that of one new run there, 90 % intervals", LOSSES, rows),
+        Table("Its loss, and that of one new run there, 90 % intervals", LOSSES, rows, remark),
     ]
+
+
+def _remark(answer: "Answer") -> str:
+    """Say why a plain interval, which has the noise of a run besides, ends inside that of the loss; '' where none does.
+
+    The least loss of each refit is what the loss has an interval of: it may move more than the loss at one N and D.
+    """
+    return INSIDE if any(_ends_inside(prediction) for prediction in answer.predictions) else ""
+
+
+def _ends_inside(prediction: "Prediction") -> bool:
+    ends = ((prediction.plain_loss_low, prediction.loss_low), (prediction.loss_high, prediction.plain_loss_high))
+    return any(inner is not None and outer is not None and inner > outer for inner, outer in ends)
 
 
 def fit_notes(answer: "Answer | FrontierAnswer", saved: str | None, relation: str = "loss") -> list[str]:

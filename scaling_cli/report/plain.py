@@ -48,6 +48,8 @@ def render_markdown(report: Report) -> str:
         if table.title and len(report.tables) > 1:
             blocks.append(f"### {_escape_markdown(clean_line(table.title))}")
         blocks.append(_markdown_table(table))
+        if table.remark:
+            blocks.append(_escape_markdown(clean_line(table.remark)))
     if report.notes:
         blocks.append("**Notes**")
         blocks.append("\n".join(f"- {_escape_markdown(clean_line(note))}" for note in report.notes))

@@ -38,11 +38,12 @@ class Column(NamedTuple):
 
 
 class Table(NamedTuple):
-    """A view of some values for people: rounded, with units in every header."""
+    """A view of some values for people: rounded, with units in every header; `remark` is a line below."""
 
     title: str
     columns: Sequence[Column]
     rows: Sequence[Row]
+    remark: str = ""
 
 
 class Plot(NamedTuple):

@@ -27,6 +27,7 @@ class _View(NamedTuple):
     """A table as the strings to draw: a header and a list of cells for each column."""
 
     title: str
+    remark: str
     headers: list[str]
     columns: list[list[str]]
     numeric: list[bool]
@@ -63,6 +64,7 @@ def _view_table(table: Table, ascii_only: bool) -> _View:
     say = to_ascii if ascii_only else str
     return _View(
         title=say(clean_line(table.title)),
+        remark=say(clean_line(table.remark)),
         headers=[say(clean(column.header)) for column in table.columns],
         columns=[[say(format_cell(row.get(key), kind)) for row in table.rows] for key, _, kind, _ in table.columns],
         numeric=[column.is_numeric for column in table.columns],
@@ -70,12 +72,13 @@ def _view_table(table: Table, ascii_only: bool) -> _View:
 
 
 def _draw_table(view: _View, room: int, paint: Paint, rule: str) -> str:
-    """Return a title over a grid, or over a list where a grid does not fit."""
+    """Return a title over a grid, or over a list where a grid does not fit, and its remark below."""
     widths = _fit_columns(view, room)
     title = [paint("bold", line) for line in _wrap(view.title, room)] if view.title else []
+    remark = _wrap(view.remark, room) if view.remark else []
     if widths is None:
-        return "\n".join([*title, *([""] if title else []), *_draw_list(view, room, paint)])
-    return "\n".join([*title, *_draw_grid(view, widths, paint, rule)])
+        return "\n".join([*title, *([""] if title else []), *_draw_list(view, room, paint), *remark])
+    return "\n".join([*title, *_draw_grid(view, widths, paint, rule), *remark])
 
 
 def _fit_columns(view: _View, room: int) -> list[int] | None:

@@ -248,7 +248,9 @@ def test_a_form_that_is_no_relation_lists_those_that_are(fit: Ask) -> None:
         (("--formula", "k * D**a", "--target", "params"), "plan --law {} --tokens 20B", "params"),
         (("--formula", "k * N**a * D**b", "--target", "flops"), "plan --law {} --params 1B --tokens 20B", "flops"),
         (("--form", "kaplan-2020 loss_unlimited_tokens"), "plan --law {} --params 1B", "loss_unlimited_tokens"),
-        (("--formula", "E + A / N**a"), "loss --law {} --params 1B --tokens 20B", ""),
+        (("--formula", "E + A / N**a"), "loss --law {} --params 1B", ""),
+        (("--formula", "E + B / D**b"), "loss --law {} --tokens 20B", ""),
+        (("--formula", "E + K / C**g"), "loss --law {} --params 1B --tokens 20B", ""),
         (("--form", DEFAULT_FORM), "plan --law {} --flops 1e22", ""),
     ],
 )

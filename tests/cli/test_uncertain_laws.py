@@ -14,7 +14,8 @@ import pytest
 
 from scaling_cli import library
 from scaling_cli.cli.app import main
-from scaling_cli.core.laws import Draws
+from scaling_cli.core.formulas import Formula
+from scaling_cli.core.laws import Draws, Law, Relation
 from scaling_cli.files.catalogue import load_law
 from scaling_cli.files.saving import save_law
 
@@ -110,6 +111,16 @@ def test_tables_show_intervals_in_words(fmt: str, mine: str, ask: Ask) -> None:
     assert f"{row['params_low'] / 1e9:.3g}B to" in line
 
 
+@pytest.mark.parametrize("fmt", ["table", "markdown"])
+def test_a_diagnosis_shows_the_interval_of_the_loss(fmt: str, mine: str, ask: Ask) -> None:
+    question = ("diagnose", "--params", "70B", "--tokens", "300B")
+    text = ask(*question, "--law", mine, "--law", "chinchilla", "-f", fmt)
+    line = next(line for line in text[text.index("Intervals") :].splitlines() if "90 %" in line)
+    row = rows_of(ask(*question, "--law", mine, "-f", "json"))[0]
+    assert f"{row['loss_low']:.4f} to {row['loss_high']:.4f}" in line
+    assert "Intervals" not in ask(*question, "--law", "chinchilla", "-f", fmt)
+
+
 def test_the_library_says_the_same(mine: str, ask: Ask) -> None:
     (row,) = rows_of(ask("plan", "--loss", "2.1", "--law", mine, "-f", "json"))
     answer = library.plan(mine, loss=2.1)
@@ -166,3 +177,17 @@ def test_a_law_with_draws_needs_no_numpy(mine: str) -> None:
     loaded = modules("plan", "--flops", "1e22", "--law", mine, "-f", "json")
     assert {"scaling_cli.core.intervals", "scaling_cli.files.draws"} <= loaded
     assert not {"numpy", "scipy", "rich"} & loaded
+
+
+@pytest.mark.parametrize("fmt", ["table", "json", "csv", "markdown"])
+def test_a_loss_of_params_alone_is_asked_for_without_tokens(fmt: str, tmp_path: Path, ask: Ask) -> None:
+    path, source = str(tmp_path / "mine.yaml"), random.Random(3)
+    loss = Relation("loss", Formula("E + A / N**alpha"), {"E": 1.8, "A": 400.0, "alpha": 0.34})
+    rows = tuple((1.8 * source.gauss(1.0, 0.01), 400.0, 0.34) for _ in range(50))
+    save_law(Law("mine", {"loss": loss}), path, draws=Draws(("E", "A", "alpha"), rows))
+    question = ("loss", "--params", "7B", "--law", path, "--law", "chinchilla")
+    assert "hoffmann-2022 needs --params and --tokens" in ask(*question, "-f", fmt).replace("\\", "")
+    row, other = rows_of(ask(*question, "-f", "json"))
+    assert (row["tokens"], row["flops"], row["loss_from_tokens"], other["loss"]) == (None, None, 0.0, None)
+    assert row["loss_low"] < row["loss"] < row["loss_high"]
+    assert row["loss"] == library.predict_loss(path, params="7B").loss

@@ -114,6 +114,14 @@ class TestMissing:
         assert answer.low["params"] == pytest.approx(np.quantile(values, 0.05), rel=1e-8)
         assert answer.notes[-1].endswith("90 % interval over 200 refits, without 10 that have no answer here")
 
+    def test_one_draw_without_an_answer_has_none(self) -> None:
+        note = plan_law(self.law(1), {"loss": 2.5}, {}).notes[-1]
+        assert note.endswith("90 % interval over 200 refits, without 1 that has no answer here")
+        note = plan_law(self.law(1, 20), {"loss": 2.5}, {}).notes[-1]
+        assert "no interval over its refits: 1 of 20 refits has no answer here, such as: " in note
+        note = plan_law(self.law(0, 1), {"loss": 2.5}, {}).notes[-1]
+        assert note.endswith("no interval over its refits: 1 is too few, expected at least 20")
+
     def test_many_give_no_interval(self) -> None:
         answer = plan_law(self.law(11), {"loss": 2.5}, {})
         assert answer.low == answer.high == {}
@@ -133,7 +141,7 @@ class TestMissing:
         answer = plan_law(self.law(11), {"loss": np.array([2.5, 3.5])}, {})
         assert np.isnan(answer.low["params"]).tolist() == [True, False]
         assert answer.low["params"][1] == pytest.approx(plan_law(self.law(11), {"loss": 3.5}, {}).low["params"])
-        assert answer.notes[-1].endswith("interval over 200 refits; 1 of 2 answers have none")
+        assert answer.notes[-1].endswith("interval over 200 refits; 1 of 2 answers has none")
 
 
 class TestOtherRelations:

@@ -54,6 +54,28 @@ def test_a_law_that_is_no_sum() -> None:
     assert loss.loss == pytest.approx(((6.4e13 / 1e9) ** (0.076 / 0.103) + 1.8e13 / 1e10) ** 0.103, rel=1e-14)
 
 
+@pytest.mark.parametrize(
+    ("text", "given"), [("1.7 + 400 / N**0.3", {"params": 1e9}), ("1.7 + 400 / D**0.3", {"tokens": 1e9})]
+)
+def test_only_what_a_loss_rests_on_is_asked_for(text: str, given: dict[str, float]) -> None:
+    both = {"params": 1e9, "tokens": 1e9}
+    ask = {"params": None, "tokens": None, **given}
+    loss, whole = (predict_loss(mine(text), each["params"], each["tokens"], {}) for each in (ask, both))
+    assert loss == whole._replace(**{name: None for name in both if name not in given}, flops=None)
+    with pytest.raises(InputError, match=f"mine needs --{next(iter(given))}\n"):
+        predict_loss(mine(text), *(None if name in given else 1e9 for name in both), {})
+
+
+@pytest.mark.parametrize(
+    "law", [CHINCHILLA, mine("1.7 + 400 / C**0.05"), LAWS["muennighoff-2023"]], ids=lambda law: law.id
+)
+def test_of_both_or_of_compute_both_are_asked_for(law: Law) -> None:
+    for params, tokens in ((1e9, None), (None, 1e9), (None, None)):
+        with pytest.raises(InputError, match=f"{law.id} needs --params and --tokens") as caught:
+            predict_loss(law, params, tokens, {})
+        assert caught.value.hints == ("such as --params 70B --tokens 1.4T",)
+
+
 def test_a_limit_that_infinity_itself_does_not_have() -> None:
     """Muennighoff et al. 2023: inf / inf epochs at infinite tokens; the limit is E = exp(0.6254804)."""
     loss = predict_loss(LAWS["muennighoff-2023"], 1e9, 1e11, {})

@@ -120,7 +120,7 @@ def test_what_runs_hold(read: Read, path: Path) -> None:
     assert (runs.read, runs.used) == (17, 9)
     assert runs.dropped == (
         Dropped("no finite loss", 1, (10,)),
-        Dropped("exact duplicate of an earlier row", 7, (11, 12, 13, 14, 15)),
+        Dropped("exact duplicate of an earlier row", 7, (11, 12, 13, 14, 15, 16, 17)),
     )
     assert runs.notes == (
         "1 row dropped: no finite loss (row 10)",

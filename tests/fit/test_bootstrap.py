@@ -42,7 +42,7 @@ def test_a_refit_is_the_fit_with_each_run_as_often_as_drawn(
 ) -> None:
     columns = runs(100)
     found = fit(chinchilla, columns, name)
-    draws = bootstrap(found.problem, found.objective, found.point, np.ones(100), draws=24, seed=3)
+    draws = bootstrap(found.problem, found.objective, found.point, np.ones(100), draws=24, seed=3).inner
     rng = np.random.default_rng(np.random.SeedSequence(3).spawn(1)[0])
     counts = rng.multinomial(100, np.full(100, 0.01), size=24)
     spread = draws.std(axis=0)
@@ -66,7 +66,7 @@ def test_refits_of_what_runs_hardly_determine_arrive(runs: Runs, fit: Solve) -> 
 def excesses(found: Fit, draws: int) -> Any:
     """Return how far above the optimum of its own draw each refit ends, relative to it, (draws,)."""
     size, weights = found.problem.size, found.sample.weights
-    inner = bootstrap(found.problem, found.objective, found.point, weights, draws=draws, seed=3)
+    inner = bootstrap(found.problem, found.objective, found.point, weights, draws=draws, seed=3).inner
     rng = np.random.default_rng(np.random.SeedSequence(3).spawn(1)[0])
     counts = rng.multinomial(size, np.full(size, 1.0 / size), size=draws) * weights
     reached = found.objective.value(found.problem.residuals(inner), counts)
@@ -99,11 +99,22 @@ def test_refits_of_few_runs_arrive(published: Callable[..., Any], fit: Solve) ->
     assert (above > 1e-2).sum() <= 1
 
 
+def test_a_note_says_how_many_refits_stopped_on_the_way(runs: Runs, fit: Solve, chinchilla: Form) -> None:
+    """At a break without a width, as the runs of two straight lines have it, refits find no way to another place."""
+    x = np.geomspace(1.0, 100.0, 40)
+    kinked = (3.0 * x**-0.3 * np.maximum(1.0, x / 9.0) ** -0.4) * np.exp(
+        0.002 * np.random.default_rng(5).standard_normal(40)
+    )
+    notes = fit(preset_form(load_law("caballero-2022"), ["x"]), {"x": x, "L": kinked}, draws=200).notes
+    assert any("of 200 refits stopped on the way" in note for note in notes)
+    assert not any("stopped on the way" in note for note in fit(chinchilla, runs(100), draws=200).notes)
+
+
 def test_a_refit_of_the_same_runs_is_the_fit(runs: Runs, fit: Solve, chinchilla: Form) -> None:
     """Of two groups, half of the draws are both, once each."""
     groups = np.arange(40) % 2
     found = fit(chinchilla, runs(), groups=groups)
-    draws = bootstrap(found.problem, found.objective, found.point, np.ones(40), draws=64, seed=0, groups=groups)
+    draws = bootstrap(found.problem, found.objective, found.point, np.ones(40), draws=64, seed=0, groups=groups).inner
     same = np.isclose(draws, found.point.inner, rtol=1e-9).all(axis=1)
     assert 16 <= same.sum() <= 48
 

@@ -70,6 +70,22 @@ def test_influence_is_that_of_true_refits(
         assert moves.moves[run] == pytest.approx(after / before - 1.0, abs=tolerance)
 
 
+@pytest.mark.parametrize("seed", [7, 8])
+def test_refits_far_from_the_fit_arrive(seed: int, fit: MakeFit, chinchilla: Form) -> None:
+    """Without a loss that is 5 % off, of the smallest run at one of two ratios, the law lies far from the fit."""
+    params = np.repeat(np.geomspace(3e7, 3e9, 5), 2)
+    tokens = params * np.tile([20.0, 80.0], 5)
+    losses = 1.82 + 482.0 / params**0.348 + 2085.0 / tokens**0.366
+    losses *= np.exp(0.001 * np.random.default_rng(seed).standard_normal(10))
+    losses[0] *= 1.05
+    found = fit(chinchilla, {"N": params, "D": tokens, "L": losses})
+    rest = found.sample.part(np.arange(1, 10))
+    inner = refits_without(found, np.array([0]))
+    _, point = optimum(found.form, rest, Options(found.objective))
+    residuals = found.problem.part_of_runs(np.arange(1, 10)).residuals(inner)
+    assert found.objective.value(residuals, rest.weights)[0] == pytest.approx(point.objective, rel=1e-6)
+
+
 def test_first_steps_find_the_strongest_of_many_runs(
     runs: MakeRuns, fit: MakeFit, chinchilla: Form, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -77,6 +77,25 @@ def test_a_minimum_is_where_its_size_is_best() -> None:
         assert row.params_low < row.params < row.params_high
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_rounding_moves_only_last_digits(seed: int) -> None:
+    """A middle may fall on a budget of the grid, and by its last digit on either side of it."""
+    columns = curves(7, 60, noise=0.001)
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(columns["N"].size)
+    sizes, number = np.unique(columns["N"], return_inverse=True)
+    rounded = {name: values * (1.0 + 3e-14 * rng.standard_normal(values.size)) for name, values in columns.items()}
+    rounded["N"] = (sizes / 1e9 * (1.0 + 3e-14 * rng.standard_normal(sizes.size)) * 1e9)[number]
+    one, other = (
+        envelope_minima(sample(given), draws=50, seed=0)
+        for given in (columns, {name: values[order] for name, values in rounded.items()})
+    )
+    for before, after in ((one.log_flops, other.log_flops), (one.loss, other.loss)):
+        assert after.values == pytest.approx(before.values, rel=1e-11)
+        assert after.errors == pytest.approx(before.errors, rel=1e-9)
+        assert after.draws == pytest.approx(before.draws, rel=1e-11)
+
+
 def test_the_law_is_found_without_noise() -> None:
     got = found(fitted(curves(12)))
     assert got["a"] == pytest.approx(TRUE_A, abs=3e-3)
@@ -159,6 +178,21 @@ def test_points_at_one_budget_are_one_place_of_a_curve() -> None:
     columns = curves(6, 8, largest=3e8)
     thrice = {name: np.repeat(values, 3) for name, values in columns.items()}
     assert found(fitted(thrice)) == pytest.approx(found(fitted(columns)), rel=1e-9)
+
+
+def test_a_gap_between_two_curves_of_a_size_is_no_minimum() -> None:
+    """Nobody has run the size where it would be best."""
+    columns = curves(5, 60, largest=3e8)
+    size = np.unique(columns["N"])[2]
+    best = minima_of(columns).rows[2].flops
+    assert best is not None
+    mine = columns["N"] == size
+    keep = ~mine | (np.abs(np.log(columns["C"] / best)) > 0.35)
+    rest = {name: values[keep] for name, values in columns.items()}
+    after = (mine & (columns["C"] > best)).astype(int)[keep]
+    rows = envelope_minima(sample(rest, groups=after), draws=20, seed=0).rows
+    assert [row.bracketed for row in rows] == [False, True, False, True, False]
+    assert rows[2].reason == "its curves leave a gap in the middle of its stretch: train one through it"
 
 
 def test_short_curves_are_left_out_with_the_reason() -> None:

@@ -139,6 +139,62 @@ def test_sizes_that_crowd_are_told_by_how_far_even_ones_would_spread(runs: Runs,
     assert doubts(chinchilla, columns) == []
 
 
+def with_values(columns: dict[str, Any], **values: tuple[float, ...]) -> dict[str, Any]:
+    """Return runs whose sizes go through few values, with the losses of Chinchilla's law and noise."""
+    size = columns["L"].size
+    few = {letter: np.resize(each, size) for letter, each in values.items()}
+    n, d = (np.asarray(few.get(letter, columns[letter])) for letter in "ND")
+    noise = np.exp(0.003 * np.random.default_rng(3).standard_normal(size))
+    return {"N": n, "D": d, "L": (1.82 + 482.0 / n**0.348 + 2085.0 / d**0.366) * noise}
+
+
+@pytest.mark.parametrize(("letter", "column", "thing", "names"), [
+    ("N", "params", "model size", "E, A, alpha"), ("D", "tokens", "number of tokens", "E, B, beta"),
+])  # fmt: skip
+def test_two_values_of_a_variable_are_told_in_words(
+    letter: str, column: str, thing: str, names: str, runs: Runs, fit: Solve, chinchilla: Form
+) -> None:
+    said = refusal(fit, chinchilla, with_values(runs(), **{letter: (3e8, 2e9)}))
+    assert f": only 2 different {column}, too few to tell {names} apart" in said
+    assert f"add runs at another {thing}, smaller or larger by a factor of 4 or more" in said
+    assert "condition number" not in said
+
+
+def test_two_values_of_both_variables_are_told_of_both(runs: Runs, fit: Solve, chinchilla: Form) -> None:
+    columns = with_values(runs(), N=(3e8, 2e9), D=(1e9, 1e9, 8e9, 8e9))
+    said = refusal(fit, chinchilla, columns)
+    assert "only 2 different params, too few to tell E, A, alpha apart; " in said
+    assert "only 2 different tokens, too few to tell E, B, beta apart" in said
+
+
+def test_two_values_are_enough_where_the_exponent_is_known(runs: Runs, fit: Solve, chinchilla: Form) -> None:
+    form = settle(chinchilla, {"alpha": "0.348"}, {})
+    assert fit(form, with_values(runs(), N=(3e8, 2e9))).certificate.converged
+    tied = settle(chinchilla, {"alpha": "beta"}, {})
+    assert fit(tied, with_values(runs(), N=(3e8, 2e9))).certificate.converged
+
+
+def test_a_constant_of_several_coefficients_counts_once(runs: Runs, fit: Solve) -> None:
+    columns = with_values(runs(), N=(3e8, 2e9))
+    form = formula_form("E + F + A / N**0.348 + B / D**beta", ["N", "D"], positive=None, target="loss")
+    said = refusal(fit, form, columns)
+    assert "do not determine E, F (condition number" in said
+    said = refusal(fit, formula_form("E + F + A / N**alpha", ["N"], positive=None, target="loss"), columns)
+    assert "only 2 different params, too few to tell E, F, A, alpha apart" in said
+    three = with_values(runs(), N=(3e8, 2e9, 9e9))
+    assert "different" not in refusal(
+        fit, formula_form("E + F + A / N**alpha", ["N"], positive=None, target="loss"), three
+    )
+
+
+def test_few_values_are_no_reason_where_something_else_is(runs: Runs, fit: Solve) -> None:
+    columns = with_values(runs(), N=(3e8, 2e9))
+    form = formula_form("E + A / N**0.35 + (B + F) / D**beta", ["N", "D"], positive=None, target="loss")
+    said = refusal(fit, form, columns)
+    assert "do not determine B, F (condition number" in said
+    assert "different" not in said
+
+
 def test_a_coefficient_that_runs_away_is_no_optimum(fit: Solve) -> None:
     """Where every token is worth more than the one before, the best constant of saturation is infinite."""
     repeats = np.geomspace(0.1, 50.0, 40)

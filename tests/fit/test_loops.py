@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scaling_cli.core.runs import first_bad, replicate_note
-from scaling_cli.fit import curves, isoflops, power_laws
+from scaling_cli.fit import curves, power_laws, valley_noise
 from scaling_cli.fit.curves import CLOSE, EDGE, NEAREST, WIDTH, Thinned, curves_of, smooth_curve, thin, with_noise
 from scaling_cli.fit.envelopes import envelope_minima, stretches
 from scaling_cli.fit.isoflops import TOLERANCE, budgets, isoflop_minima
@@ -86,7 +86,7 @@ def test_refits_of_valleys_do_not_hang_on_how_many_are_made_at_once(
     runs = sample_of({"N": params, "D": flops / 6.0 / params, "C": flops}, loss, groups=groups)
 
     def minima(cached: int) -> Minima:
-        monkeypatch.setattr(isoflops, "CACHED", cached)
+        monkeypatch.setattr(valley_noise, "CACHED", cached)
         return isoflop_minima(runs, draws=50, seed=1)
 
     one, all_at_once = minima(1), minima(10**9)

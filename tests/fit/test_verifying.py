@@ -166,6 +166,51 @@ def test_what_the_law_says_beside_its_numbers_is_compared(
     assert what in differing(verified(preset))
 
 
+@pytest.mark.parametrize(
+    ("pattern", "new", "what"),
+    [
+        (r"^(        rows:\n +- \[0\.0)0", r"\g<1>1", "covariance of E and E"),
+        (
+            r"^(          - \[\S+ \S+ \S+ \S+ )(\S+)\]\n      level",
+            r"\g<1>1\2]\n      level",
+            "covariance of beta and beta",
+        ),
+        (r"names: \[E, A", "names: [A, E", "covariance of "),
+        (r"names: \[E, A", "names: [e, A", "names of the covariance of loss"),
+        (r"names: \[E, A, ", "names: [A, ", "names of the covariance of loss"),
+        (r"^      covariance:\n(        .*\n)+", "", "names of the covariance of loss"),
+        (r"^      level: 0.9", "      level: 0.9\n      intervals: {alpha: [0.3, 0.31]}", "intervals of loss"),
+        (r"^      level: 0.9", "      level: 0.9\n      standard_errors: {E: 0.1}", "standard_errors of loss"),
+    ],
+)
+def test_what_is_stated_of_how_sure_numbers_are_is_compared(pattern: str, new: str, what: str, tmp_path: Path) -> None:
+    preset = saved(tmp_path, draws=0)
+    edit(preset, pattern, new)
+    (found,) = differing(verified(preset))
+    assert found.startswith(what)
+
+
+def test_a_covariance_that_is_untouched_is_one_comparison(tmp_path: Path) -> None:
+    compared = [each for each in verified(saved(tmp_path, draws=0)).comparisons if "covariance" in each.what]
+    assert [(each.what, each.difference, each.holds) for each in compared] == [("covariance of loss", 0.0, True)]
+    (tmp_path / "other").mkdir()
+    with_refits = verified(saved(tmp_path / "other")).comparisons
+    assert not [each for each in with_refits if re.search("covariance|intervals of|errors", each.what)]
+
+
+def test_a_covariance_may_move_with_the_machine(tmp_path: Path) -> None:
+    preset = saved(tmp_path, draws=0)
+    edit(preset, r"^          - \[(0\.0074386)\d+", r"          - [\g<1>6")
+    assert differing(verified(preset)) == ["covariance of E and E"]
+    edit(preset, r"^  arithmetic: .*", '  arithmetic: "another"')
+    assert not [what for what in differing(verified(preset)) if "covariance" in what]
+
+
+def test_refits_may_have_intervals_beside_them_that_are_no_fits(mine: str) -> None:
+    edit(mine, r"^      level: 0.9", "      level: 0.9\n      intervals: {alpha: [0.3, 0.31]}")
+    assert differing(verified(mine)) == ["intervals of loss"]
+
+
 def test_an_id_a_title_and_notes_are_the_users_own(mine: str) -> None:
     edit(mine, r"^title: .*", "title: Ours\nnotes: [measured in May]")
     edit(mine, r"^id: .*", "id: other")

@@ -125,6 +125,13 @@ def test_markdown_titles_several_tables() -> None:
     assert text.count("### Plan\n") == 2
 
 
+def test_a_remark_is_a_paragraph_below_its_table() -> None:
+    table = Table("", (Column("law", "law"),), [{"law": "a"}], remark="so *be* it")
+    report = Report("s/1", table.rows, [], (table,))
+    assert render_markdown(report) == "| law |\n| --- |\n| a   |\n\nso \\*be\\* it\n"
+    assert "so" not in render_json(report) + render_csv(report)
+
+
 def test_markdown_of_nothing_is_empty() -> None:
     assert render_markdown(Report("scaling.plan/1", [], [], ())) == ""
 

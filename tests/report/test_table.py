@@ -54,6 +54,13 @@ def test_pipe_golden() -> None:
     )
 
 
+def test_a_remark_stands_below_its_table_and_is_wrapped() -> None:
+    table = Table("", COLUMNS[:1], ROWS, remark="a remark\nin words")
+    text = render_table(Report("s/1", ROWS, ["b"], (table, table)), color=False, width=None)
+    assert text.count("kaplan-2020\na remark in words\n\n") == 2
+    assert "\na remark\nin words\n" in render_table(Report("s/1", ROWS, [], (table,)), color=False, width=10)
+
+
 def test_narrow_golden_breaks_headers_before_words() -> None:
     assert render_table(REPORT, color=False, width=66) == (
         "Optimal split…\n"
