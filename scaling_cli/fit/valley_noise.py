@@ -40,7 +40,8 @@ class ValleyNoise:
         """
         squares = gain**2
         if self.groups is None and (squares.max(axis=1) <= SMALL_SHARE * squares.sum(axis=1)).all():
-            return self.rng.standard_normal((self.draws, len(gain))) @ np.linalg.cholesky(gain @ gain.T).T
+            left, singular, _ = np.linalg.svd(gain, full_matrices=False)
+            return self.rng.standard_normal((self.draws, len(gain))) @ (left * singular).T
         gained = np.empty((self.draws, len(gain)))
         width = max(CACHED // runs.size, 1)  # a few refits at a time stay in the processor's cache
         for start in range(0, self.draws, width):
