@@ -37,6 +37,8 @@ FEWEST_TRIED = 6  # however many runs there are
 STARTS = 4  # of the refit that decides, beside the optimum of the whole
 NUDGE = 1e-5  # of an inner value, for the slopes of the exponents
 BY_CHANCE = 0.01  # share of sets of runs of which one lies off the law of the others by noise alone; ours
+TINY = float(np.finfo(float).tiny)
+BEYOND = 1.5  # times as far off as any other run, of one that moves an exponent out of their interval; ours
 STANDS_OUT = 3.0  # times as far off as any other run: noise with long tails has outliers too, but not one alone; ours
 LEFT_OPEN = "the run of row {} alone decides the law: without it {}; run another like it"
 MOVED = "the run of row {} alone decides {}; run another like it, or leave it out to see"
@@ -136,7 +138,7 @@ def _suspects(fit: Fit, watched: Exponents) -> Iterator[int]:
     arrived = [rest for rest in rests if np.isfinite(rest.point.objective)]
     for rest in sorted(arrived, key=lambda rest: rest.point.objective):
         moves = np.abs((rest.point.inner - fit.point.inner) @ slopes)
-        if _is_off(fit, rest) and (moves > _errors(fit, rest, slopes)).any():
+        if _are_moved(rest, moves, _errors(fit, rest, slopes), _standing(fit, rest)).any():
             yield rest.run
 
 
@@ -148,7 +150,7 @@ def _tried(fit: Fit, leverage: Array) -> Array:
     sizes = np.abs(fit.residuals)
     second, largest = np.sort(sizes)[-2:]
     others = np.where(sizes == largest, second, largest)
-    pulled = sizes / np.maximum(1.0 - leverage, NEARLY_ALL) / np.maximum(others, np.finfo(float).tiny)
+    pulled = sizes / np.maximum(1.0 - leverage, NEARLY_ALL) / np.maximum(others, TINY)
     likely = np.maximum(pulled / NEARLY_OUT, leverage / YIELDING)
     order = np.argsort(-likely, kind="stable")[: max(FEWEST_TRIED, WORK // fit.sample.size)]
     return order[likely[order] > 1.0]
@@ -173,7 +175,7 @@ def _note(fit: Fit, run: int, row: str, watched: Exponents) -> str | None:
     if (new := doubts(fit.form, sample.data)) and not doubts(fit.form, fit.sample.data):
         return LEFT_OPEN.format(row, new[0])
     rest = Rest(run, sample, *found)
-    moved = list(_moved(fit, rest, watched)) if watched.names and _is_off(fit, rest) else []
+    moved = list(_moved(fit, rest, watched)) if watched.names else []
     return MOVED.format(row, ", ".join(moved)) if moved else None
 
 
@@ -181,30 +183,41 @@ def _moved(fit: Fit, rest: Rest, watched: Exponents) -> Iterator[str]:
     """Yield which exponents a run moves, with their values and what the others say of them."""
     before, after = watched.values(np.stack([fit.point.inner, rest.point.inner]))
     error = _errors(fit, rest, watched.slopes(rest.point.inner))
-    half = error * float(stdtrit(_freedom(rest), 0.5 + LEVEL / 2.0))
-    for i in np.flatnonzero(np.abs(after - before) > error):
+    half = error * _student(rest)
+    for i in np.flatnonzero(_are_moved(rest, np.abs(after - before), error, _standing(fit, rest))):
         ends = f"{after[i] - half[i]:.3g} to {after[i] + half[i]:.3g}"
         yield f"{watched.names[i]} ({before[i]:.3g} with it, {after[i]:.3g} without, 90 % {ends})"
 
 
-def _is_off(fit: Fit, rest: Rest) -> bool:
-    """Whether a run lies further off the law of the others than noise takes any of so many, and than any of these."""
+def _are_moved(rest: Rest, moves: Array, errors: Array, standing: float) -> Array:
+    """Return which exponents a run moves out of the others' interval, or by a standard error if it stands out, (q,)."""
+    return (moves > errors * _student(rest)) & (standing >= BEYOND) | (moves > errors) & (standing >= STANDS_OUT)
+
+
+def _standing(fit: Fit, rest: Rest) -> float:
+    """Return how many times as far off the law of the others a run lies as any of these; 0 where noise may take it."""
     if fit.is_exact:
-        return False
+        return 0.0
     run = slice(rest.run, rest.run + 1)
     error = abs(float(fit.problem.part_of_runs(run).residuals(rest.point.inner[None])[0, 0]))
-    if error < STANDS_OUT * float(np.abs(rest.point.residuals).max()):
-        return False
+    others = float(np.abs(rest.point.residuals).max())
+    if error < BEYOND * others:
+        return 0.0
     data = {name: values[run] for name, values in fit.sample.data.items()}
     variance = new_run_variance(rest.problem, rest.point, fit.objective, rest.sample.weights, data)[0]
     limit = float(stdtrit(_freedom(rest), 1.0 - 0.5 * BY_CHANCE / fit.sample.size))
-    return bool(error > limit * variance**0.5)
+    return error / max(others, TINY) if error > limit * variance**0.5 else 0.0
 
 
 def _errors(fit: Fit, rest: Rest, slopes: Array) -> Array:
     """Return standard errors of exponents, (q,), by their slopes (k, q)."""
     covariance = analytic(rest.problem, fit.objective, rest.point, rest.sample.weights)
     return np.sqrt(np.einsum("kq,kl,lq->q", slopes, covariance, slopes))
+
+
+def _student(rest: Rest) -> float:
+    """Return half an interval in standard errors."""
+    return float(stdtrit(_freedom(rest), 0.5 + LEVEL / 2.0))
 
 
 def _freedom(rest: Rest) -> int:

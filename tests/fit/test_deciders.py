@@ -143,9 +143,17 @@ def test_fit_notes_it_by_its_row(draws: int, tmp_path: Path) -> None:
         ("gadre_testbed.csv", {"where": "train_set == 'c4'", "columns": {"loss": "loss_c4_val"}}),
         ("olmo_ladder.csv", {}),
         ("opt_trajectories.csv", {"objective": "ls-log"}),
-        ("porian_isoflop.csv", {"where": "experiment == 'refinedweb__base__short__kaplan__att__train'"}),
+        ("porian_isoflop.csv", {"where": "experiment == 'refinedweb__base__long__kaplan__att__train'"}),
     ],
 )
 def test_no_published_set_rests_on_one_run(name: str, asked: Any, data_file: Callable[[str], str]) -> None:
     answer = fit_runs(Request(data_file(name), draws=0, **asked))
     assert [note for note in answer.fit.notes if "alone decides" in note] == []
+
+
+def test_a_published_set_with_a_run_far_off(data_file: Callable[[str], str]) -> None:
+    """A model of 395M params after 5.3M tokens, whose loss is far off what the others say of it."""
+    where = "experiment == 'refinedweb__base__short__kaplan__att__train'"
+    answer = fit_runs(Request(data_file("porian_isoflop.csv"), draws=0, where=where))
+    (note,) = [note for note in answer.fit.notes if "alone decides" in note]
+    assert note.startswith("the run of row 714 alone decides beta (0.526 with it, 0.595 without, 90 % 0.542 to 0.649)")
