@@ -33,8 +33,8 @@ from scaling_cli.fit.frontiers import FrontierFit, fit_frontier
 from scaling_cli.fit.holdouts import HoldOut, hold_out, scales_of
 from scaling_cli.fit.isoflops import isoflop_minima
 from scaling_cli.fit.minima import Minima
+from scaling_cli.fit.new_runs import new_runs
 from scaling_cli.fit.objectives import objective
-from scaling_cli.fit.predictions import new_runs
 from scaling_cli.fit.samples import Sample, sample_of
 
 DATA = Path(os.environ.get("SCALING_DATA") or Path(__file__).parents[2] / "shared" / "data")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from scaling_cli.core import compute
 from scaling_cli.core.closed_form import PowerSplit, power_split
 from scaling_cli.core.duals import Dual, Value, exp, library_of, log, minimum, only_where, slope_of, value_of
-from scaling_cli.core.laws import Law
+from scaling_cli.core.laws import Law, names_below
 from scaling_cli.core.relations import Bound, Settings, bind
 from scaling_cli.core.search import LEVEL, Curve, find_bracket, find_minimum, find_minimum_near, find_root
 from scaling_cli.core.sweeps import Array, bisect, is_array, least_at, quietly, sweep
@@ -195,6 +195,8 @@ class Surface:
             self.loss_of(middle, self.tokens_for(flops, middle))
         except NoAnswer as error:
             return error.message
+        if not {"N", "D"} & names_below(self.law, ["loss"]):
+            return "its loss rests on flops alone: any split has the same"
         return "its loss keeps falling towards one end of the isoflop"
 
     def _optimal_log_params(self, log_flops: Array) -> Array:

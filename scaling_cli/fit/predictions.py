@@ -4,19 +4,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import stdtrit
 
 from scaling_cli.core.askable import first_question
-from scaling_cli.core.formulas import Formula, compile_tree
-from scaling_cli.core.laws import QUANTITIES, Law, Relation
+from scaling_cli.core.laws import QUANTITIES, Law, names_below
+from scaling_cli.core.notes import range_notes
 from scaling_cli.core.plans import Planner
-from scaling_cli.core.relations import bind
 from scaling_cli.core.runs import Runs
 from scaling_cli.core.surface import Surface
 from scaling_cli.errors import InputError, NoAnswer
 from scaling_cli.fit.fits import Fit, fitted_law
 from scaling_cli.fit.forms import Form, written_default
-from scaling_cli.fit.holdouts import HoldOut, new_run_variance
+from scaling_cli.fit.holdouts import HoldOut
+from scaling_cli.fit.new_runs import NewRuns, columns_at, new_runs, predicted
 from scaling_cli.fit.uncertainty import LEVEL
 
 Array = Any
@@ -25,17 +24,17 @@ PRECISE = 1e-10  # of the logarithm of an optimum that is searched
 
 
 class Prediction(NamedTuple):
-    """The optimum of a budget with its intervals.
+    """The optimum of a budget with its intervals; params and tokens are None where any split has the same loss.
 
     `new_loss_*` is where one new run there would land, widened by what the fit missed of its own largest runs when they
     were held out; `plain_loss_*` the same as it follows from the fit alone.
     """
 
     flops: float
-    params: float
+    params: float | None
     params_low: float | None
     params_high: float | None
-    tokens: float
+    tokens: float | None
     tokens_low: float | None
     tokens_high: float | None
     loss: float
@@ -69,19 +68,11 @@ class Answer(NamedTuple):
     manifest: Mapping[str, str | float]
 
 
-class NewRuns(NamedTuple):
-    """Losses of runs to come, (m,) each: predicted, the interval of the fit alone, and the widened one if known."""
-
-    loss: Array
-    plain: tuple[Array, Array]
-    printed: tuple[Array | None, Array | None]
-
-
 def predict(fit: Fit, budgets: Sequence[float], held: HoldOut, *, seed: int, level: float = LEVEL) -> list[Prediction]:
     """Return the optimum at each budget.
 
     Args:
-        fit: a fit of a loss in params and tokens.
+        fit: a fit of a loss in params and tokens, or in flops alone.
         budgets: training FLOPs, > 0.
         held: how the fit does on its own largest runs.
         seed: of the noise of a new run.
@@ -92,6 +83,8 @@ def predict(fit: Fit, budgets: Sequence[float], held: HoldOut, *, seed: int, lev
     Raises: NoAnswer when the fitted law has no optimum there.
     """
     flops = np.asarray(budgets, dtype=float)
+    if _rests_on(fit.form) == {"C"}:
+        return _without_split(fit, flops, new_runs(fit, _at_budgets(fit, flops), held, seed=seed, level=level), level)
     planner = _planner(fit)
     if unset := _unset(fit):
         if _has_split(fit):
@@ -106,48 +99,43 @@ def predict(fit: Fit, budgets: Sequence[float], held: HoldOut, *, seed: int, lev
         missing = flops[~np.isfinite(best).all(axis=1)][0]
         raise NoAnswer(f"the fitted form has no optimum at {missing:.4g} FLOPs")
     clouds = _clouds(fit, flops, best[:, 0])
-    columns = _columns_at(fit, params=best[:, 0], tokens=best[:, 1], flops=flops)
+    columns = columns_at(fit, params=best[:, 0], tokens=best[:, 1], flops=flops)
     new = new_runs(fit, columns, held, seed=seed, level=level)
     found = []
     for i, plan in enumerate(plans):
         params, tokens, loss = map(float, best[i])
         ends = [_ends(cloud[:, i], level) for cloud in clouds]
-        printed, plain = ((_finite(low, i), _finite(high, i)) for low, high in (new.printed, new.plain))
         found.append(
             Prediction(
-                float(flops[i]), params, *ends[0], tokens, *ends[1], loss, *ends[2], *printed, *plain, plan.outside
+                float(flops[i]), params, *ends[0], tokens, *ends[1], loss, *ends[2], *_run_ends(new, i), plan.outside
             )
         )
     return found
 
 
-def new_runs(fit: Fit, data: Mapping[str, Array], held: HoldOut, *, seed: int = 0, level: float = LEVEL) -> NewRuns:
-    """Return what runs to come would give, with intervals that hold one run each.
+def _without_split(fit: Fit, flops: Array, new: NewRuns, level: float) -> list[Prediction]:
+    """Return the loss at budgets, (m,), by a law of flops alone."""
+    cloud = predicted(fit, _at_budgets(fit, flops))
+    law, nothing = fit.law, (None, None, None)
+    return [
+        Prediction(
+            float(c), *nothing, *nothing, float(new.loss[i]), *_ends(cloud[:, i], level), *_run_ends(new, i),
+            range_notes(law, ["loss"], {"C": float(c)}),
+        )
+        for i, c in enumerate(flops)
+    ]  # fmt: skip
 
-    Args:
-        fit: a fit.
-        data: their columns, (m,) each.
-        held: how the fit does on its own largest runs.
-        seed: of their noise.
-        level: of the intervals.
-    """
-    columns = {name: np.asarray(data[name], dtype=float) for name in fit.sample.data}
-    center = fit.problem.on(columns).residuals(fit.point.inner[None])[0]
-    freedom = max(fit.sample.size - len(fit.point.inner), 1)
-    if len(fit.draws):
-        cloud = _new_cloud(fit, columns, seed)
-        plain = np.nanquantile(cloud, [0.5 - level / 2.0, 0.5 + level / 2.0], axis=0)
-    else:
-        variance = new_run_variance(fit.problem, fit.point, fit.objective, fit.sample.weights, columns)
-        half = float(stdtrit(freedom, 0.5 + level / 2.0)) * np.sqrt(variance)
-        plain = np.array([center - half, center + half])
-    back = np.exp if fit.objective.log else np.asarray
-    if not held.is_known:
-        return NewRuns(back(center), (back(plain[0]), back(plain[1])), (None, None))
-    pivot = np.clip(center, *plain)  # refits may all lie to one side, as from a coefficient at zero
-    wide = pivot + held.stretch(freedom, level) * (plain - pivot)
-    wide = np.array([np.minimum(wide[0], center), np.maximum(wide[1], center)])
-    return NewRuns(back(center), (back(plain[0]), back(plain[1])), (back(wide[0]), back(wide[1])))
+
+def _at_budgets(fit: Fit, flops: Array) -> dict[str, Array]:
+    """Return every column of a form of flops alone, (m,) each."""
+    unknown = np.full(flops.shape, np.nan)
+    return columns_at(fit, params=unknown, tokens=unknown, flops=flops)
+
+
+def _run_ends(new: NewRuns, i: int) -> tuple[float | None, float | None, float | None, float | None]:
+    """Return the ends of a new run's interval, printed and plain."""
+    low, high, plain_low, plain_high = (_finite(end, i) for end in (*new.printed, *new.plain))
+    return low, high, plain_low, plain_high
 
 
 def exponents(fit: Fit, flops: float, *, level: float = LEVEL) -> list[Exponent]:
@@ -193,29 +181,26 @@ def _unset(fit: Fit) -> list[str]:
     return [name for name, variable in fit.law.variables.items() if variable.default is None]
 
 
-def _columns_at(fit: Fit, *, params: Array, tokens: Array, flops: Array) -> dict[str, Array]:
-    """Return every column that the form uses, (m,) each, of runs of these sizes: other variables at their defaults."""
-    sizes = {"N": params, "D": tokens, "C": flops}
-    return {name: sizes[name] if name in sizes else _worked_out(fit.law, name, sizes) for name in fit.sample.data}
-
-
-def _worked_out(law: Law, name: str, sizes: Mapping[str, Array]) -> Array:
-    """Return what a law says of one of its names, (m,), at sizes (m,)."""
-    asked = Relation("asked", Formula(name))
-    bound = bind(law._replace(relations={**law.relations, asked.name: asked}), asked.name, {})
-    values = bound(**{quantity: sizes[quantity] for quantity in bound.inputs if quantity in QUANTITIES})
-    return np.broadcast_to(np.asarray(values, dtype=float), sizes["C"].shape)
-
-
 def check_splits(form: Form) -> None:
-    """Refuse to predict by what is no loss of every run, before it is fitted."""
-    if form.relation == "loss":
-        return
+    """Refuse to predict by what is no loss of every run, or by a loss of params or of tokens alone, before the fit.
+
+    Raises: InputError for another relation; NoAnswer for such a loss.
+    """
+    alone = _rests_on(form)
     question = first_question(form.law, form.relation, splits=False).format("FILE")
-    raise InputError(
-        f"--at asks for the split of a budget, of which a fit of {form.relation} says nothing",
-        f"leave out --at; save the fit, and ask: {question}",
+    problem, hint = (
+        "--at asks for the split of a budget, of which {} says nothing",
+        "leave out --at; save the fit, and ask",
     )
+    if form.relation != "loss":
+        raise InputError(problem.format(f"a fit of {form.relation}"), f"{hint}: {question}")
+    if alone in ({"N"}, {"D"}):
+        raise NoAnswer(problem.format(f"a loss of {QUANTITIES[alone.pop()]} alone"), f"{hint}: {question}")
+
+
+def _rests_on(form: Form) -> set[str]:
+    """Return which of N, D and C a form rests on, by way of its variables too."""
+    return set(QUANTITIES) & names_below(form.law, [form.relation])
 
 
 def _planner(fit: Fit) -> Planner:
@@ -259,18 +244,6 @@ def _ends(cloud: Array, level: float) -> tuple[float | None, float | None]:
         return None, None
     low, high = np.quantile(finite, [0.5 - level / 2.0, 0.5 + level / 2.0])
     return float(low), float(high)
-
-
-def _new_cloud(fit: Fit, columns: Mapping[str, Array], seed: int) -> Array:
-    """Return new runs by every refit, (draws, m), in the objective's terms: the law of the refit, and noise."""
-    given = {**columns, **{name: fit.draws[:, i : i + 1] for i, name in enumerate(fit.names)}}
-    with np.errstate(all="ignore"):
-        predicted = compile_tree(fit.form.tree)(given)
-        predicted = np.log(predicted) if fit.objective.log else predicted
-    size = len(fit.residuals)
-    wider = np.sqrt(size / max(size - len(fit.point.inner), 1))  # residuals are smaller than the noise behind them
-    noise = np.random.default_rng(seed).choice(fit.residuals, size=(len(fit.draws), 1))
-    return predicted - wider * noise
 
 
 def _finite(values: Array | None, i: int) -> float | None:

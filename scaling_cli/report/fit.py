@@ -39,6 +39,7 @@ LOSSES = [
     Column("plain_loss_high", "plain high", "loss", "runs' unit"),
 ]
 INSIDE = "refits take their own best N and D, and a new run those of the fit: plain intervals may end inside those of L"
+ANY_SPLIT = "the law rests on flops alone: any split of a budget has the same loss"
 ABOUT = [Column("what", "what"), Column("value", "value")]
 
 
@@ -76,6 +77,8 @@ def prediction_tables(answer: "Answer | FrontierAnswer", remark: str = "") -> li
     rows = _predictions(answer)
     if not rows:
         return []
+    if all(row["params"] is None for row in rows):
+        return [Table("The loss, and that of one new run, 90 % intervals", LOSSES, rows, ANY_SPLIT)]
     return [
         Table("The optimum, 90 % intervals", PREDICTIONS, rows),
         Table("Its loss, and that of one new run there, 90 % intervals", LOSSES, rows, remark),

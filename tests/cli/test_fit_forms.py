@@ -281,8 +281,28 @@ def test_a_budget_that_the_fit_cannot_split_is_refused_before_it(argv: tuple[str
     assert "leave out --at; save the fit, and ask: scaling plan --law FILE --params 1B" in ran.err
 
 
-def test_a_loss_that_splits_no_budget_says_what_to_leave_out(fit: Ask) -> None:
-    ran = fit(RUNS, "--formula", "E + A / N**a", "--at", "1e22", "--draws", "20")
+@pytest.mark.parametrize(("formula", "word", "option"), [("E + A / N**a", "params", "--params 1B"),
+                                                         ("E + A / D**a", "tokens", "--tokens 20B")])  # fmt: skip
+def test_a_loss_that_splits_no_budget_is_refused_before_the_fit(formula: str, word: str, option: str, fit: Ask) -> None:
+    ran = fit(RUNS, "--formula", formula, "--at", "1e22", "--draws", "20000")
     assert (ran.code, ran.out) == (3, "")
-    assert "has no optimal split at 1e+22 FLOPs" in ran.err
-    assert "leave out --at" in ran.err
+    assert f"of which a loss of {word} alone says nothing" in ran.err
+    assert f"leave out --at; save the fit, and ask: scaling loss --law FILE {option}" in ran.err
+
+
+def test_a_loss_of_flops_alone_is_predicted_without_a_split(fit: Ask, ask: Ask, tmp_path: Path) -> None:
+    path = str(tmp_path / "mine.yaml")
+    argv = (RUNS, "--formula", "E + A / C**a", "--at", "6e23", "--draws", "200")
+    ran = fit(*argv, "-f", "json", "--save", path)
+    (row,) = json.loads(ran.out)["predictions"]
+    assert {row[f"{name}{end}"] for name in ("params", "tokens") for end in ("", "_low", "_high")} == {None}
+    told = ask("loss", "--law", path, "--params", "10B", "--tokens", "10T", "-f", "json").rows[0]
+    ends = ("loss", "loss_low", "loss_high")
+    assert [row[end] for end in ends] == pytest.approx([told[end] for end in ends], rel=1e-9)
+    assert row["new_loss_low"] < row["plain_loss_low"] < row["loss_low"] < row["loss"] < row["loss_high"]
+    assert any("flops 600x above 1e21" in note for note in row["notes"])
+    shown = fit(*argv)
+    assert "the law rests on flops alone: any split of a budget has the same loss" in shown.out
+    assert "params N" not in shown.out
+    refused = ask("plan", "--law", path, "--flops", "1e24")
+    assert (refused.code, "rests on flops alone: any split has the same" in refused.err) == (3, True)

@@ -9,7 +9,7 @@ import pytest
 from scaling_cli.fit.fits import Fit
 from scaling_cli.fit.forms import Form
 from scaling_cli.fit.holdouts import HoldOut, hold_out, scales_of
-from scaling_cli.fit.predictions import NewRuns, new_runs
+from scaling_cli.fit.new_runs import NewRuns, new_runs
 from scaling_cli.fit.samples import sample_of
 
 Runs = Callable[..., dict[str, Any]]
