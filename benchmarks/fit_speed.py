@@ -93,7 +93,7 @@ def forms(draws: int) -> None:
     for name, form, columns, loss in simulated_forms():
         try:
             point, (problem, fit) = best_time(lambda f=form, c=columns, y=loss: solve(f, c, y), 2)
-            check_fit(form, fit)
+            check_fit(form, fit, columns)
         except NoAnswer as error:
             print(f"{name:22}{len(form.free):12}  {error}")
             continue

@@ -36,6 +36,16 @@ def test_no_number(name: str, number: str) -> None:
     assert number in ran.stderr
 
 
+def test_every_form_is_fitted() -> None:
+    """The longest table of `fit_speed.py`, with two refits."""
+    script = f"import sys; sys.path.insert(0, {str(FOLDER)!r}); import fit_speed; fit_speed.forms(2)"
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300, check=False)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    lines = ran.stdout.splitlines()
+    assert [line.split()[0] for line in lines[2:4]] == ["default", "besiroglu-2024"]
+    assert all(float(line.split()[-1]) > 0.0 for line in lines[2:])
+
+
 def test_every_script_is_listed() -> None:
     assert set(NUMBERED) < set(SCRIPTS)
     readme = (FOLDER / "README.md").read_text("utf-8")

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
+from scaling_cli.cli.interruptions import leave
 from scaling_cli.cli.streams import guarded_streams
 from scaling_cli.errors import InputError, ScalingError
 
@@ -66,9 +67,7 @@ class Commands(typer.core.TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            if sys.stderr is not None and not sys.stderr.isatty():  # a terminal shows ^C
-                print("interrupted", file=sys.stderr)
-            raise SystemExit(130) from None
+            leave()
 
 
 app = typer.Typer(cls=Commands, rich_markup_mode=None, pretty_exceptions_enable=False, help=HELP, no_args_is_help=True)

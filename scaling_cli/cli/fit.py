@@ -56,8 +56,9 @@ def fit(
         ),
     ] = [],  # noqa: B006
     where: Annotated[
-        str, typer.Option("--where", metavar="TEXT", help="Which runs: \"params < 400M and set == 'hot'\".")
-    ] = "",
+        Text,
+        typer.Option("--where", metavar="TEXT", help="Which runs: \"params < 400M and set == 'hot'\", 'row != 16'."),
+    ] = None,
     weights: Annotated[
         str,
         typer.Option(
@@ -140,17 +141,19 @@ def fit(
         options.refuse_beside(context, "--verify", allowed=("runs", "verify", "format_"))
         _verify(verify, runs, format_)
         return
-    budgets = [machine_options.amount(text, "--at") for text in at]
+    if where is not None and not where.strip():
+        raise InputError("--where is empty", "expected a condition, such as params < 400M; is a variable unset?")
+    budgets = [machine_options.amount(text, "--at") for text in dict.fromkeys(at)]
     share = None if quantile is None else parse_quantity(quantile, "number", "--quantile")
     if len(form) > 1 and not compare:
         raise InputError(f"--form is given {len(form)} times", "expected one form to fit; --compare ranks several")
     request = Request(
-        runs, None if compare or not form else form[0], formula, target, options.pairs("--columns", columns), where,
-        weights, group, flops_from,
+        runs, None if compare or not form else form[0], formula, target, options.pairs("--columns", columns),
+        where or "", weights, group, flops_from,
         options.pairs("--fix", fix), options.settings(start, "--start"), positive, objective,
         None if delta is None else parse_quantity(delta, "number", "--delta"), share,
         options.whole(draws, "--draws", most=20_000), bootstrap, options.whole(seed, "--seed", most=2**62),
-        tuple(amount for amount, _ in budgets), method,
+        tuple(dict.fromkeys(amount for amount, _ in budgets)), method,
     )  # fmt: skip
     if diagnostics and method != "parametric":
         raise InputError(f"--diagnostics and --method {method} are both given", "they are of --method parametric")

@@ -1,6 +1,6 @@
 """What a relation of a law is asked with: the options of `scaling plan` that give the quantities it rests on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from scaling_cli.core.laws import QUANTITIES, Law, names_below
 
@@ -40,9 +40,15 @@ def first_question(law: Law, relation: str, *, splits: bool) -> str:
     return f"scaling plan --law {{}} {options}" if options else "scaling laws show {}"
 
 
-def counts_of_loss(law: Law) -> list[str]:
-    """Return which of params and tokens the loss of a law rests on: both, where it rests on their flops."""
-    below = names_below(law, ["loss"])
+def counts_of_loss(law: Law, settings: Mapping[str, float] | None = None) -> list[str]:
+    """Return which of params and tokens the loss of a law rests on: both, where it rests on their flops.
+
+    Args:
+        law: the law.
+        settings: values of its variables; the defaults that they replace count no more.
+    """
+    given = {name: law.variables[name]._replace(default=value) for name, value in (settings or {}).items()}
+    below = names_below(law._replace(variables={**law.variables, **given}), ["loss"])
     return [QUANTITIES[letter] for letter in ("N", "D") if letter in below or "C" in below]
 
 

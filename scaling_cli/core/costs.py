@@ -5,6 +5,7 @@ from scaling_cli.core.demands import INFERENCE_FLOPS, Demands
 from scaling_cli.core.duals import Value
 from scaling_cli.core.machines import BYTES, COSTS, MFU_RANGE, cost
 
+BY_UTILISATION = "low and high of flops are those of the usual utilisation, not of the draws"
 ACTIVE = "active"  # params of one token: memory holds more
 
 
@@ -59,7 +60,8 @@ def _with_cost_range(plan: Plan, demands: Demands, flops_given: bool) -> Plan:
         return plan
     if demands.hours_given:
         low, high = ({"flops": plan.flops * mfu / machine.mfu} for mfu in MFU_RANGE)
-        return plan._replace(low={**plan.low, **low}, high={**plan.high, **high})
+        notes = (*plan.notes, f"{plan.law}: {BY_UTILISATION}") if plan.low else plan.notes
+        return plan._replace(low={**plan.low, **low}, high={**plan.high, **high}, notes=notes)
     ends = [{name: cost(machine.at(mfu), name, plan.flops) for name in COSTS} for mfu in reversed(MFU_RANGE)]
     low, high = ({name: value for name, value in end.items() if value is not None} for end in ends)
     return plan._replace(low={**plan.low, **low}, high={**plan.high, **high})

@@ -213,7 +213,7 @@ def diagnose_law(law: Law, subject: Subject, settings: Settings) -> Diagnosis:
     given = {"params": subject.params_for(law), "tokens": subject.tokens}
     known = check_counts({name: number(name, value) for name, value in given.items()})  # no arrays
     planner = Planner(law, settings)
-    plan = plan_law(law, known, settings)
+    plan = plan_law(law if "loss" in law.relations else law._replace(draws=None), known, settings)
     split, problem = _asked(law, lambda: _split(planner, plan.flops))
     if split is None and plan.optimal_params is None:
         raise NoAnswer(problem or f"{law.id} knows no optimum", "`scaling laws` lists what each law relates")

@@ -1,7 +1,7 @@
 """What a loss is made of: irreducible, due to finite params, due to finite tokens."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from scaling_cli.core.askable import counts_of_loss
@@ -22,7 +22,7 @@ UNCERTAIN = ("loss", "irreducible", "loss_from_params", "loss_from_tokens")  # w
 class Loss(NamedTuple):
     """A predicted loss and its parts, in the law's unit; the three parts add up to it.
 
-    Of params and tokens, what it does not rest on may be None, and then flops are too.
+    Of params and tokens, what it does not rest on may be None, and then flops are too. Of neither it has no parts.
     `low` and `high` are the ends of intervals by name, where the law carries draws.
     """
 
@@ -60,12 +60,16 @@ def predict_loss(law: Law, params: Value | None, tokens: Value | None, settings:
     counts = check_counts({n: value for n, value in (("params", params), ("tokens", tokens)) if value is not None})
     if not surface.has_loss:
         raise NoAnswer(f"{law.id} has no loss of params and tokens", "`scaling laws` lists what each law relates")
-    _require(law, counts)
+    surface.relation("loss")  # a form, or a variable that is not set, before what it would need besides
+    needed = counts_of_loss(law, surface.settings)
+    _require(law, needed, counts)
     whole = Loss(law.id, counts.get("params"), counts.get("tokens"), _flops(surface, counts))
     known = {letter: value for letter, value in zip("NDC", whole[1:4], strict=True) if value is not None}
     params, tokens = counts.get("params", ANY), counts.get("tokens", ANY)
     loss = surface.loss_of(params, tokens)
     whole = whole._replace(loss=loss, outside=range_notes(law, ["loss"], {**known, **settings}))
+    if not needed:
+        return whole._replace(notes=(f"{law.id}: what is set decides its loss, which has no parts of N and D",))
     try:
         irreducible = surface.irreducible
         from_params = surface.loss_of(params, math.inf) - irreducible
@@ -77,9 +81,8 @@ def predict_loss(law: Law, params: Value | None, tokens: Value | None, settings:
     return whole._replace(irreducible=irreducible, loss_from_params=from_params, loss_from_tokens=rest)
 
 
-def _require(law: Law, counts: Mapping[str, Value]) -> None:
+def _require(law: Law, needed: Sequence[str], counts: Mapping[str, Value]) -> None:
     """Refuse a question that lacks a count on which the law's loss rests."""
-    needed = counts_of_loss(law)
     if not counts.keys() >= set(needed):
         options = " and ".join(f"--{name}" for name in needed)
         raise InputError(

@@ -68,7 +68,7 @@ class Machine(NamedTuple):
         how = (
             "as given"
             if self.mfu_given
-            else f"assumed; {MFU_RANGE[0]} to {MFU_RANGE[1]} is usual, and any range given is theirs"
+            else f"assumed; {MFU_RANGE[0]} to {MFU_RANGE[1]} is usual, and ranges of what it takes are theirs"
         )
         mfu = f"{self.mfu:.4g}, {how}" if isinstance(self.mfu, float) else "several values"
         said.append(f"{card.name}: {peak} TFLOP/s dense in {self.precision}, at a utilisation (MFU) of {mfu}")

@@ -15,7 +15,7 @@ from scaling_cli.core.quantities import format_quantity
 
 ROLES = ("params", "tokens", "flops", "loss")
 COMPUTE = ("params", "tokens", "flops")  # of these three, two give the third by 6ND
-FEW_ROWS = 5  # of the rows dropped for one reason, how many a sentence names
+FEW_ROWS = 5  # of the rows that a sentence is about, how many it names
 
 # The largest of a set of runs has more than 1e5 parameters, tokens and FLOPs, and fewer than 1e5 billion of them.
 SMALLEST_COUNT = 1e5
@@ -36,9 +36,17 @@ class Dropped:
     rows: tuple[int, ...]
 
     def __str__(self) -> str:
-        listed = ", ".join(map(str, self.rows[:FEW_ROWS])) + (", ..." if self.count > FEW_ROWS else "")
         plural = "" if self.count == 1 else "s"
-        return f"{self.count} row{plural} dropped: {self.reason} (row{plural} {listed})"
+        return f"{self.count} row{plural} dropped: {self.reason} ({listed_rows(self.rows)})"
+
+
+def listed_rows(rows: Sequence[int]) -> str:
+    """Return the first few of some rows as words.
+
+    >>> listed_rows([4]), listed_rows([1, 2, 3, 4, 5, 6])
+    ('row 4', 'rows 1, 2, 3, 4, 5, ...')
+    """
+    return f"row{'s' if rows[1:] else ''} " + ", ".join(map(str, rows[:FEW_ROWS])) + ", ..." * (len(rows) > FEW_ROWS)
 
 
 class Runs(NamedTuple):

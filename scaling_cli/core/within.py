@@ -6,7 +6,7 @@ from typing import Any
 from scaling_cli.core.answers import UNCERTAIN, Plan
 from scaling_cli.core.comparisons import ask_each, mark, plan_laws
 from scaling_cli.core.constrained import KEPT, Constrained, Run
-from scaling_cli.core.costs import is_bound_by_machine
+from scaling_cli.core.costs import BY_UTILISATION, is_bound_by_machine
 from scaling_cli.core.costs import priced as priced
 from scaling_cli.core.demand_notes import data_notes
 from scaling_cli.core.demands import Demands
@@ -164,7 +164,8 @@ def _with_interval(plan: Plan, law: Law, known: Mapping[str, Value], ask: Callab
 
     names = [name for name in UNCERTAIN if getattr(plan, name) is not None]
     low, high, notes = interval(law, ask, check_knowns(known) if known else {}, names)
-    notes = (*plan.notes, *without_interval(plan, law), *notes)
+    assumed = (f"{law.id}: {BY_UTILISATION}",) if "flops" in plan.low else ()
+    notes = (*plan.notes, *without_interval(plan, law), *notes, *assumed)
     return plan._replace(low={**low, **plan.low}, high={**high, **plan.high}, notes=notes)
 
 

@@ -13,7 +13,7 @@ from scaling_cli.core.runs import ROLES, first_bad
 from scaling_cli.errors import FileError, InputError
 from scaling_cli.files.columns import Columns, Key
 from scaling_cli.files.sections import shown
-from scaling_cli.files.tables import Cell, Table
+from scaling_cli.files.tables import COMMENT, Cell, Table
 
 MISSING = {"", "-", "na", "n/a", "#n/a", "null", "none"}
 QUOTED = 1000  # texts of numbers that can be no quantity, kept for messages; whoever meets one needs the first
@@ -27,6 +27,7 @@ class Cells:
         faults: by column and row, a text that is no number.
         odd: by column and row, the first texts of numbers that are not finite and above zero.
         hashes: of each whole row.
+        marked: the rows that begin with #.
     """
 
     def __init__(self, table: Table, kinds: Mapping[int, str], *, labels: Collection[int]) -> None:
@@ -35,6 +36,7 @@ class Cells:
         self.faults: dict[tuple[int, int], str] = {}
         self.odd: dict[tuple[int, int], str] = {}
         self.hashes = array("q")
+        self.marked: list[int] = []
         wanted = list({**self.numbers, **self.texts})
         for block in table.read(wanted):
             for position, cells in zip(wanted, block.columns, strict=True):
@@ -42,6 +44,7 @@ class Cells:
                     self.numbers[position] += self._numbers(cells, position, kind=kinds[position])
                 if position in labels:
                     self.texts[position] += [sys.intern(str(cell).strip()) for cell in cells]
+            self.marked += [len(self) + i for i in block.marked]
             self.hashes.extend(block.hashes)
 
     def __len__(self) -> int:
@@ -140,7 +143,8 @@ class Quantities:
             parse_quantity(text, kind, place)
         except InputError as error:
             message, hints = error.message, error.hints
-        raise FileError(self._columns.header.path, message, *hints, *filter(None, [hint]))
+        comment = COMMENT if text.startswith("#") else ""
+        raise FileError(self._columns.header.path, message, *hints, *filter(None, [comment, hint]))
 
 
 def _apply(function: Callable[..., float], lists: Sequence[Sequence[float]], *, count: int) -> list[float]:

@@ -67,7 +67,9 @@ class Columns:
             self.define(name)
             return name
         role = usual_role(name)
-        return self.key(role) if role and self.header.position(name) is None else self.column(name)
+        if not role or self.header.position(name) is not None:
+            return self.column(name)
+        return self.header.fail_missing(name) if role in self._under_way else self.key(role)
 
     def column(self, name: str) -> int:
         """Return the position of the column that a name means: by its text, its letters, or as a usual name.

@@ -10,7 +10,8 @@ from scaling_cli.errors import FileError
 from scaling_cli.files.sections import shown
 
 # the second are taken only where none of the usual is there: another count, another loss, letters that mean many things
-_USUAL, _SECOND = 0, 1
+# the last only where none of these is there: they may be sums over tokens
+_USUAL, _SECOND, _LAST = 0, 1, 2
 _NAMES = {
     (_USUAL, "params"): (
         "params N n_params num_params parameters model_size size param params_count param_count n_parameters "
@@ -35,16 +36,22 @@ _NAMES = {
     (_SECOND, "tokens"): "d",
     (_SECOND, "flops"): "c",
     (_SECOND, "loss"): "train_loss training_loss loss_train final_train_loss train_loss_final l",
+    (_LAST, "loss"): (
+        "nll nll_loss val_nll eval_nll test_nll cross_entropy cross_entropy_loss val_cross_entropy eval_cross_entropy "
+        "test_cross_entropy ce_loss val_ce_loss eval_ce_loss test_ce_loss"
+    ),
 }
 _VARIABLES = {  # of laws, by the names that laws give them
     "U": "U unique_tokens n_unique_tokens num_unique_tokens tokens_unique unique_train_tokens unique_token_count",
     "experts": "experts n_experts num_experts expert_count number_of_experts",
     "active_params": "active_params n_active_params num_active_params params_active active_parameters",
 }
-_MEASURES = {  # of what a model predicts, by how their columns' names end: words, formula, unit
+_MEASURES = {  # of what a model predicts, by how their columns' names end, ^ before it: words, formula, unit
     **dict.fromkeys(("ppl", "perplexity"), ("perplexity", "log({})", "token")),
     **dict.fromkeys(("bpb", "bitsperbyte"), ("bits per byte", "{}*log(2)", "byte")),
     **dict.fromkeys(("bpt", "bitspertoken"), ("bits per token", "{}*log(2)", "token")),
+    **dict.fromkeys(("bpc", "bitspercharacter", "bitsperchar"), ("bits per character", "{}*log(2)", "character")),
+    **dict.fromkeys(("lossbits", "lossinbits", "^bits"), ("in bits, logarithms to base 2", "{}*log(2)", "token")),
 }
 # the last part of a nested name says little alone: data.size, optim.d, and what is counted of a batch or a test set
 _VAGUE = {"size", "compute"}
@@ -96,7 +103,8 @@ class Header:
         nested = [i for i, letters in enumerate(self._bare) if letters not in _KNOWN and self._is_nested(i, role)]
         second = [i for i, letters in enumerate(self._bare) if _KNOWN.get(letters) == (role, _SECOND)]
         rivals = [] if any(not self._last[i][1] for i in usual) else nested  # of a name that is nested itself
-        found = sorted({*usual, *rivals} if usual else {*second, *nested})
+        last = [i for i, letters in enumerate(self._bare) if _KNOWN.get(letters) == (role, _LAST)]
+        found = sorted({*usual, *rivals} if usual else {*second, *nested}) or last
         return self._only(found, role) if found else None
 
     def variable(self, name: str) -> int | None:
@@ -122,7 +130,7 @@ class Header:
         close = [column for column in self.names if role and role in _letters(column)]
         close = (close or get_close_matches(name, self.names, n=1))[:3]
         hints = [f"is it {' or '.join(map(shown, close))}?"] if close else []
-        hints += self._other_measures() if role == "loss" else []
+        hints += self.other_measures(self.names) if role == "loss" else []
         hints += self.spellings(name)
         if role:
             usual = ", ".join(_NAMES[_USUAL, role].split()[:5])
@@ -142,20 +150,20 @@ class Header:
         meant = [name for name in odd if name in text] or [name for name in odd if text in re.split(r"\W+", name)]
         return [f"in a formula {shown(name)} is written {spelt(name)}" for name in meant[:3]]
 
-    def _other_measures(self) -> list[str]:
-        """Say how the loss is read from columns that hold another measure of it."""
+    def other_measures(self, names: Sequence[str]) -> list[str]:
+        """Say how the loss is read from the first of some columns that holds another measure of it."""
         said = "is it {}? --columns 'loss={}' reads nats per {}"
         return [
             said.format(words, formula.format(spelt(name)), unit)
-            for name in self.names
+            for name in names
             for ending, (words, formula, unit) in _MEASURES.items()
-            if len(name) <= _LONGEST and _letters(name).endswith(ending)
+            if len(name) <= _LONGEST and f"^{_letters(name)}".endswith(ending)
         ][:1]
 
     def _is_nested(self, position: int, role: str) -> bool:
         """Whether the last part of a nested name is a usual name of a role: config.data.tokens."""
         above, last = self._last[position]
-        if len(last) < 2 or last in _VAGUE or _KNOWN.get(last, ("",))[0] != role:
+        if len(last) < 2 or last in _VAGUE or _KNOWN.get(last) not in ((role, _USUAL), (role, _SECOND)):
             return False
         return role == "loss" or _ELSEWHERE.isdisjoint(above)
 

@@ -12,6 +12,7 @@ from scaling_cli.errors import InputError, ScalingError
 from scaling_cli.files.columns import Columns, Key
 from scaling_cli.files.sections import shown
 
+ROW = "row"  # in a condition, from 1 below the header, as messages count
 _ASSIGNED = re.compile(r"""'[^']*'|"[^"]*"|(?<![<>=!])(?P<one>=)(?!=)""")  # a quoted text, or = alone
 
 
@@ -23,6 +24,7 @@ class Question:
         weights: the one that says how much a run counts; '' where each counts alike.
         beside: further ones that the table or the user gives.
         compared, labels: where the condition's numbers come from, and the columns that are read as text.
+        counts_rows: whether the condition asks for the number of a row, since no column is named so.
         states: the columns in which trackers say how a run ended.
     """
 
@@ -38,9 +40,11 @@ class Question:
             columns.define(name)
         self._refuse_target_among(needed[:-1])
         self.condition = _condition(where, columns)
-        self.compared: dict[str, Key] = (
-            {name: columns.key(name) for name in self.condition.names} if self.condition else {}
-        )
+        compared = self.condition.names if self.condition else ()
+        self.counts_rows = ROW in compared and ROW not in columns.chosen and columns.header.position(ROW) is None
+        self.compared: dict[str, Key] = {
+            name: columns.key(name) for name in compared if name != ROW or not self.counts_rows
+        }
         texts = (*(self.condition.labels if self.condition else ()), *filter(None, [group]))
         self.labels = {name: columns.column(name) for name in texts}
         self._define_rest()

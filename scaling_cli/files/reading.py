@@ -108,8 +108,7 @@ def write_text(path: str, text: str, *, force: bool = False) -> None:
         force: replace an existing file, keeping its mode.
     Raises: FileError if the file exists and force is false, or if it cannot be written.
     """
-    if not force:
-        refuse_existing(path)
+    refuse_target(path, force=force)
     try:
         mode = _existing_mode(path)
         _replace(os.path.realpath(path), text.encode(), mode)
@@ -117,20 +116,20 @@ def write_text(path: str, text: str, *, force: bool = False) -> None:
         raise FileError(path, f"cannot write: {_reason(error)}") from None
 
 
-def refuse_existing(path: str) -> None:
-    """Raise FileError if a file exists, or if its name can be that of none."""
+def refuse_target(path: str, *, force: bool = False) -> None:
+    """Raise FileError if a file exists that may not be replaced or is no regular one, or if no file can be named so."""
     try:
         exists = _existing_mode(path) is not None
     except (OSError, ValueError) as error:
         raise FileError(path, f"cannot write: {_reason(error)}") from None
-    if exists:
+    if exists and not force:
         raise FileError(path, "exists already", "--force replaces it; or name another file")
 
 
-def _require_regular(path: str, mode: int) -> None:
+def _require_regular(path: str, mode: int, hint: str = "expected a file on disk; - is standard input") -> None:
     if not stat.S_ISREG(mode):
         kind = "a directory" if stat.S_ISDIR(mode) else "not a regular file"
-        raise FileError(path, f"is {kind}", "expected a file on disk; - is standard input")
+        raise FileError(path, f"is {kind}", hint)
 
 
 def _existing_mode(path: str) -> int | None:
@@ -139,7 +138,7 @@ def _existing_mode(path: str) -> int | None:
         mode = os.stat(path).st_mode
     except FileNotFoundError:
         return None
-    _require_regular(path, mode)
+    _require_regular(path, mode, "expected the name of a file on disk, which is to be written")
     return stat.S_IMODE(mode)
 
 

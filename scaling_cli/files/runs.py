@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from scaling_cli.core import runs as about
-from scaling_cli.core.runs import COMPUTE, ROLES, Runs, first_bad
+from scaling_cli.core.runs import COMPUTE, ROLES, Runs, first_bad, listed_rows
 from scaling_cli.errors import FileError, InputError
 from scaling_cli.files.cells import Cells, Quantities
 from scaling_cli.files.columns import Columns
@@ -17,6 +17,7 @@ from scaling_cli.files.tables import open_table
 
 _Cell = TypeVar("_Cell", float, str)
 
+FEW_VALUES = 5  # of a column, how many a hint names
 UNFINISHED = {"crashed", "failed", "killed", "pending", "preempted", "preempting", "queued", "running", "scheduled"}
 
 
@@ -39,7 +40,8 @@ def read_runs(
     Args:
         path: the table; '-' is standard input.
         columns: for a quantity, which column it is, or a formula of columns: {"params": "1e9*size"}.
-        where: which rows to take, such as "flops < 1e21 and subset == 'hot'".
+        where: which rows to take, such as "flops < 1e21 and subset == 'hot'"; `row` is a row's number, from 1 below
+            the header, unless a column is named so.
         needed: the quantities that each run must have, or columns by name; the last is the target.
         extra: more of them.
         weights: one more, which says how much each run counts.
@@ -63,7 +65,7 @@ def read_runs(
         raise FileError(table.path, "has no rows below its header", "expected one row for each training run")
     quantities = Quantities(meaning, cells)
     selection = Selection(question, cells, quantities=quantities)
-    _require_rows(selection, table.path)
+    _require_rows(question, selection, cells)
     numbers = _numbers(question, quantities, rows=selection.rows)
     return Runs(
         columns=numbers,
@@ -78,10 +80,20 @@ def read_runs(
     )
 
 
-def _require_rows(selection: Selection, path: str) -> None:
+def _require_rows(question: Question, selection: Selection, cells: Cells) -> None:
     if not selection.rows:
         reasons = "; ".join(f"{dropped.count} {dropped.reason}" for dropped in selection.dropped)
-        raise FileError(path, f"has no rows left: {reasons}", "expected at least one training run")
+        hints = _values(question, cells) if [dropped.reason for dropped in selection.dropped] == [OUTSIDE] else ()
+        problem = f"has no rows left: {reasons}"
+        raise FileError(question.columns.header.path, problem, *hints, "expected at least one training run")
+
+
+def _values(question: Question, cells: Cells) -> list[str]:
+    """Say what stands in the columns that the condition compares with texts."""
+    names = question.condition.labels if question.condition else ()
+    found = {name: dict.fromkeys(cells.texts[question.labels[name]]) for name in names}
+    said = {name: ", ".join(map(shown, list(values)[:FEW_VALUES])) for name, values in found.items()}
+    return [f"{name} is {said[name]}{', ...' if len(found[name]) > FEW_VALUES else ''}" for name in found]
 
 
 def _numbers(question: Question, quantities: Quantities, *, rows: Sequence[int]) -> dict[str, list[float]]:
@@ -120,6 +132,7 @@ def _notes(
         outside = sum(dropped.count for dropped in selection.dropped if dropped.reason == OUTSIDE)
         yield f"{len(cells) - outside} of {len(cells)} rows satisfy {question.condition.text}"
     yield from (str(dropped) for dropped in selection.dropped if dropped.reason != OUTSIDE)
+    yield from _commented(cells, rows)
     yield from _origins(columns, numbers)
     for name in question.beside:
         if name not in numbers:
@@ -127,10 +140,22 @@ def _notes(
     given = {role: columns.source(role) for role in ROLES if role in numbers and role not in columns.derived}
     if all(role in given for role in COMPUTE) and (ratio := about.compute_ratio(numbers)):
         yield about.compute_note(ratio)
+    if measure := columns.header.other_measures([columns.heading(question.target)]):
+        yield f"{question.target}: {measure[0]}"
+        given.pop(question.target, None)
     yield from about.unit_notes(numbers, given, {role: columns.heading(role) for role in given})
     yield from about.replicate_note(numbers, [name for name in question.names if name != question.target])
     for position in question.states:
         yield from _unfinished(columns.header.names[position], _pick(cells.texts[position], rows))
+
+
+def _commented(cells: Cells, rows: Sequence[int]) -> Iterator[str]:
+    """Say which runs begin with #, where not all do: those are named so."""
+    marked = sorted(set(cells.marked).intersection(rows)) if len(cells.marked) < len(cells) else []
+    if marked:
+        found, each = ("row begins", "it counts as a run") if len(marked) == 1 else ("rows begin", "they count as runs")
+        listed = listed_rows([row + 1 for row in marked])
+        yield f"{len(marked)} {found} with # ({listed}): {each}; a line that is removed leaves its run out"
 
 
 def _origins(columns: Columns, numbers: Mapping[str, list[float]]) -> Iterator[str]:

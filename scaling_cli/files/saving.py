@@ -12,7 +12,7 @@ from scaling_cli.core.laws import Draws, Figure, Law, Minimum, Relation, Variabl
 from scaling_cli.errors import FileError, InputError
 from scaling_cli.files.draws import checksum
 from scaling_cli.files.presets import SCHEMA, parse_law
-from scaling_cli.files.reading import TEMPORARY, read_text, refuse_existing, write_text
+from scaling_cli.files.reading import TEMPORARY, read_text, refuse_target, write_text
 from scaling_cli.files.values import Number
 from scaling_cli.files.yaml_text import yaml_text
 
@@ -88,8 +88,7 @@ def check_target(path: str, *, force: bool = False) -> None:
     folder = os.path.dirname(os.path.realpath(path))
     if not os.path.isdir(folder):
         raise FileError(path, f"cannot write: there is no folder {folder}", f"make it first: mkdir -p {quote(folder)}")
-    if not force:
-        refuse_existing(path)
+    refuse_target(path, force=force)
 
 
 def _carried(law: Law) -> Draws | None:

@@ -8,7 +8,7 @@ from scaling_cli.core.formulas import FormulaError
 from scaling_cli.core.runs import Dropped
 from scaling_cli.errors import FileError
 from scaling_cli.files.cells import Cells, Quantities
-from scaling_cli.files.questions import Question
+from scaling_cli.files.questions import ROW, Question
 
 OUTSIDE = "outside --where"
 WEIGHTLESS = "weight 0"
@@ -73,6 +73,9 @@ def _outside(condition: Condition, question: Question, *, cells: Cells, quantiti
     lists: list[Sequence[float | str]] = [quantities[key] for key in question.compared.values()]
     lists += [cells.texts[question.labels[name]] for name in condition.labels]
     names = [*question.compared, *condition.labels]
+    if question.counts_rows:
+        names.append(ROW)
+        lists.append(range(1, len(cells) + 1))
     out = []
     for row, *values in zip(range(len(cells)), *lists, strict=True):
         try:

@@ -7,7 +7,7 @@ from scaling_cli.errors import FileError
 from scaling_cli.files.sections import shown
 
 EXAMPLE = "params,tokens,loss"
-SEPARATORS = "\t,;|"  # the first of them that a header has is its own
+SEPARATORS = "\t,;|"  # of those that split a header into equally many names the first is its own
 Line = tuple[int, str]  # counted from 1
 
 
@@ -48,8 +48,10 @@ def separator_of(first: str, rest: Iterable[str], path: str) -> tuple[str, str]:
 
 
 def _mark_in(line: str) -> str:
-    """Return the separator in a line; a comma where there is none."""
-    return next((mark for mark in SEPARATORS if mark in line), ",")
+    """Return the separator that splits a line into the most names; a comma where none does."""
+    names = {mark: sum(map(bool, map(str.strip, line.split(mark)))) for mark in SEPARATORS}
+    most = max(SEPARATORS, key=names.__getitem__)
+    return most if names[most] > 1 else ","
 
 
 def _check_separator(separator: str, header: str, path: str) -> None:

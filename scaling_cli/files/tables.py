@@ -28,10 +28,11 @@ BLOCK = 256  # with more at a time, Python's garbage collector looks at each of 
 
 
 class Block(NamedTuple):
-    """Some rows of a table: the wanted columns, and a hash of each whole row."""
+    """Some rows of a table: the wanted columns, a hash of each whole row, and which rows begin with #, from 0."""
 
     columns: Sequence[Sequence[Cell]]
     hashes: list[int]
+    marked: Sequence[int] = ()
 
 
 class Table(NamedTuple):
@@ -121,7 +122,14 @@ def _row_blocks(
         if ended:
             return
         columns = list(zip(*block, strict=True)) or [()] * len(header)
-        yield Block([columns[i] for i in wanted], list(map(hash, map(tuple, block))))
+        yield Block([columns[i] for i in wanted], list(map(hash, map(tuple, block))), _marked(columns[0]))
+
+
+def _marked(cells: Sequence[str]) -> Sequence[int]:
+    """Return which cells begin with #, but for those of a spreadsheet that have no value: #N/A."""
+    if "#" not in "".join(cells):  # one look at most blocks
+        return ()
+    return [i for i, cell in enumerate(cells) if cell.startswith("#") and cell.strip().lower() != "#n/a"]
 
 
 def _checked(block: list[list[str]], width: int, *, path: str, done: int) -> list[list[str]]:
@@ -178,6 +186,8 @@ def _object(line: str, *, path: str, number: int) -> dict[str, Cell]:
         pass
     except ValueError as error:
         problem = f"is not a JSON object to be read: {error}"
+    if line.startswith("#"):
+        raise FileError(path, problem, "it begins with #: comments stand before the first run alone", line=number)
     hint = 'expected JSON Lines, an object for each run on its line: {"params": 7e9, "tokens": 1.4e12, "loss": 2.1}'
     raise FileError(path, problem, hint, "from an array: jq -c '.[]' runs.json", line=number)
 

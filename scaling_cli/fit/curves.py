@@ -1,4 +1,8 @@
-"""Training curves, smoothed: local parabolas of ln loss over ln flops, and what noise makes of them."""
+"""Training curves, smoothed: local parabolas of ln loss over ln flops, and what noise makes of them.
+
+Noise is taken to differ from point to point. Where neighbouring points miss together it passes for a bend, which is
+smoothed over less, and what it does to a minimum is taken for less than it is.
+"""
 
 import operator
 from itertools import accumulate
@@ -11,6 +15,8 @@ from scaling_cli.fit.samples import Sample
 
 Array = Any
 WIDTH = 0.25  # in ln flops: points within a factor 1.28 smooth each other (ours)
+WIDTHS = (WIDTH, 0.5, 1.0, 2.0, 4.0)  # noisier curves are smoothed over more (ours)
+EACH = 8  # of the budgets of a grid one in so many tells what a width misses
 CLOSE = WIDTH / 20.0  # in ln flops: points within it are one
 NEAREST = 6  # and those at the nearest six budgets always do (ours)
 EDGE = 1.1  # by which the kernel reaches beyond the last of them, which would weigh nothing at its end
@@ -32,7 +38,9 @@ class Curve(NamedTuple):
     Fields:
         params: of its model.
         members: the numbers of its points in the sample.
+        points: the same by compute, thinned.
         covers: the budgets between its first and last point.
+        places: how many points it is smoothed from: the wider, the fewer.
         pieces: what ln loss at some of these budgets gains from noise of the points near them: the numbers of both, and
             (points, budgets).
         log_loss: (covered,).
@@ -41,7 +49,9 @@ class Curve(NamedTuple):
 
     params: float
     members: Array
+    points: Thinned
     covers: slice
+    places: int
     pieces: list[tuple[slice, slice, Array]]
     log_loss: Array
     residuals: Array
@@ -73,36 +83,84 @@ def thin(sample: Sample, members: list[Array]) -> list[Thinned]:
 def smooth_curve(params: float, members: Array, points: Thinned, grid: Array) -> Curve:
     """Return a curve smoothed at the budgets of a grid, (grid,), ascending ln flops."""
     logs, target, weights = points
-    first, last = np.searchsorted(grid, logs[0] - 1e-12), np.searchsorted(grid, logs[-1] + 1e-12, side="right")
-    covers = slice(int(first), int(last))
-    near, gain = _smoother(logs, weights, grid[covers])
     own = _smoother(logs, weights, logs)
     residuals = np.sqrt(weights) * (target - (own[1] * target[own[0]]).sum(axis=1))
     trace = own[1][own[0] == np.arange(logs.size)[:, None]].sum()
     freedom = logs.size - 2.0 * trace + (own[1] ** 2).sum()  # of a linear smoother: trace of (I - S)'(I - S)
     residuals = (residuals - residuals.mean()) * np.sqrt(logs.size / max(freedom, 1.0))
+    first, last = np.searchsorted(grid, logs[0] - 1e-12), np.searchsorted(grid, logs[-1] + 1e-12, side="right")
+    blank = Curve(params, members, points, slice(int(first), int(last)), 0, [], np.empty(0), residuals)
+    return smoothed(blank, grid, WIDTH)
+
+
+def smoothed(curve: Curve, grid: Array, width: float) -> Curve:
+    """Return a curve smoothed over another width in ln flops; its residuals stay those of the narrowest.
+
+    Args:
+        curve: to be smoothed.
+        grid: (grid,), ascending ln flops.
+        width: one of WIDTHS.
+    """
+    logs, target, weights = _closed_up(curve.points, CLOSE * width / WIDTH) if width > WIDTH else curve.points
+    near, gain = _smoother(logs, weights, grid[curve.covers], width)
     pieces = _pieces(near, gain / np.sqrt(weights)[near])
-    return Curve(params, members, covers, pieces, (gain * target[near]).sum(axis=1), residuals)
+    return curve._replace(places=logs.size, pieces=pieces, log_loss=(gain * target[near]).sum(axis=1))
+
+
+def best_width(curves: list[Curve], grid: Array) -> float:
+    """Return the one of WIDTHS with which the smooth curves are expected to be the nearest to the true ones.
+
+    Args:
+        curves: smoothed over any width.
+        grid: (grid,), ascending ln flops.
+    """
+    places = [grid[curve.covers][::EACH] for curve in curves]
+    risks = [_risks(curve, at) for curve, at in zip(curves, places, strict=True) if at.size]
+    return WIDTHS[int(np.mean(risks, axis=0).argmin())] if risks else WIDTH
+
+
+def _risks(curve: Curve, at: Array) -> Array:
+    """Return the expected mean square of what a curve smoothed over each of WIDTHS misses, (widths,).
+
+    The difference from the narrowest shows the bias, less what noise makes of it: Mallows 1973,
+    doi:10.1080/00401706.1973.10489103.
+    """
+    logs, target, weights = curve.points
+    variance = np.mean(curve.residuals**2) / weights
+    gains = np.zeros((len(WIDTHS), at.size, logs.size))
+    for whole, width in zip(gains, WIDTHS, strict=True):
+        near, gain = _smoother(logs, weights, at, width)
+        np.put_along_axis(whole, near, gain, axis=1)
+    apart = gains - gains[0]
+    return np.mean((apart @ target) ** 2 + (gains**2 - apart**2) @ variance, axis=1)
+
+
+def _closed_up(points: Thinned, close: float) -> Thinned:
+    """Return points with those that lie within `close` in ln flops taken as their mean."""
+    logs, target, weights = points
+    number = np.cumsum(np.diff(np.floor((logs - logs[0]) / close), prepend=np.nan) != 0.0) - 1
+    total = np.bincount(number, weights)
+    return Thinned(np.bincount(number, weights * logs) / total, np.bincount(number, weights * target) / total, total)
 
 
 def with_noise(curve: Curve, rng: np.random.Generator, count: int) -> Array:
     """Return a smooth curve with other noise, (count, covered)."""
-    noise = rng.choice(curve.residuals, size=(count, curve.residuals.size))
+    noise = rng.choice(curve.residuals, size=(count, curve.places))
     moved = np.empty((count, curve.log_loss.size))
     for budgets, points, piece in curve.pieces:
         moved[:, budgets] = noise[:, points] @ piece
     return curve.log_loss + moved
 
 
-def _smoother(logs: Array, weights: Array, at: Array) -> tuple[Array, Array]:
+def _smoother(logs: Array, weights: Array, at: Array, width: float = WIDTH) -> tuple[Array, Array]:
     """Return local parabolas at (m,): the numbers of the points near each, and what it gains from them, (m, w) both.
 
     Source: Cleveland 1979, doi:10.1080/01621459.1979.10481038, with parabolas: nearest points, tricube weights.
     """
-    reach = np.maximum(_nearest(np.unique(logs), at) * EDGE, WIDTH)
+    reach = np.maximum(_nearest(np.unique(logs), at) * EDGE, width)
     begin, end = np.searchsorted(logs, at - reach), np.searchsorted(logs, at + reach, side="right")
-    width = int((end - begin).max(initial=1))
-    near = np.minimum(begin, logs.size - width)[:, None] + np.arange(width)
+    count = int((end - begin).max(initial=1))
+    near = np.minimum(begin, logs.size - count)[:, None] + np.arange(count)
     x = (logs[near] - at[:, None]) / reach[:, None]
     inside = 1.0 - np.minimum(np.abs(x) * x * x, 1.0)  # zero for points out of reach
     share = weights[near] * inside * inside * inside

@@ -17,10 +17,10 @@ from scaling_cli.core.formulas import Node, names_in
 from scaling_cli.core.plans import Planner
 from scaling_cli.errors import InputError, NoAnswer
 from scaling_cli.fit.fits import Fit, Options, optimum, started_at
-from scaling_cli.fit.holdouts import new_run_variance
+from scaling_cli.fit.holdouts import new_run_variance, noise_variance
 from scaling_cli.fit.identify import doubts
 from scaling_cli.fit.influence import NEARLY_ALL, places, refits_without
-from scaling_cli.fit.optima import PointFit
+from scaling_cli.fit.optima import VANISHED, PointFit
 from scaling_cli.fit.problems import Problem
 from scaling_cli.fit.questions import STEP, law_at
 from scaling_cli.fit.samples import Sample
@@ -38,8 +38,8 @@ STARTS = 4  # of the refit that decides, beside the optimum of the whole
 NUDGE = 1e-5  # of an inner value, for the slopes of the exponents
 BY_CHANCE = 0.01  # share of sets of runs of which one lies off the law of the others by noise alone; ours
 TINY = float(np.finfo(float).tiny)
-BEYOND = 1.5  # times as far off as any other run, of one that moves an exponent out of their interval; ours
-STANDS_OUT = 3.0  # times as far off as any other run: noise with long tails has outliers too, but not one alone; ours
+BEYOND = 1.5  # times as far off as any other run, of one that stands out; ours
+LONE = 0.8  # of the variance of a run under the law of the others, what that law leaves open: none is near it; ours
 LEFT_OPEN = "the run of row {} alone decides the law: without it {}; run another like it"
 MOVED = "the run of row {} alone decides {}; run another like it, or leave it out to see"
 
@@ -134,11 +134,9 @@ def _suspects(fit: Fit, watched: Exponents) -> Iterator[int]:
     if fit.is_exact or not watched.names or not tried.size:
         return
     rests = [_near(fit, *pair) for pair in zip(tried.tolist(), refits_without(fit, tried), strict=True)]
-    slopes = watched.slopes(fit.point.inner)
     arrived = [rest for rest in rests if np.isfinite(rest.point.objective)]
     for rest in sorted(arrived, key=lambda rest: rest.point.objective):
-        moves = np.abs((rest.point.inner - fit.point.inner) @ slopes)
-        if _are_moved(rest, moves, _errors(fit, rest, slopes), _standing(fit, rest)).any():
+        if any(_moved(fit, rest, watched)):
             yield rest.run
 
 
@@ -157,67 +155,76 @@ def _tried(fit: Fit, leverage: Array) -> Array:
 
 
 def _near(fit: Fit, run: int, inner: Array) -> Rest:
-    """Return the fit without a run at inner values (k,) that a descent has led to."""
+    """Return the fit without a run at inner values (k,), where coefficients without effect count as at zero."""
     others = np.flatnonzero(np.arange(fit.sample.size) != run)
     sample, problem = fit.sample.part(others), fit.problem.part_of_runs(others)
-    residuals = problem.residuals(inner[None])[0]
-    value = float(fit.objective.value(residuals, sample.weights))
-    return Rest(run, sample, problem, fit.point._replace(inner=inner, residuals=residuals, objective=value))
+    residuals, jacobian = problem.jacobian(inner[None])
+    sizes = np.linalg.norm(jacobian[0], axis=1)
+    unit = problem.size**0.5 if problem.log else float(np.linalg.norm(problem.target))
+    gone = ~(np.isfinite(sizes) & (sizes > VANISHED * unit))
+    value = float(fit.objective.value(residuals[0], sample.weights))
+    point = fit.point._replace(inner=inner, residuals=residuals[0], objective=value, vanished=gone)
+    return Rest(run, sample, problem, point)
 
 
 def _note(fit: Fit, run: int, row: str, watched: Exponents) -> str | None:
     """Return what a true refit without a run says; None where the run does not decide."""
     sample = fit.sample.part(np.arange(fit.sample.size) != run)
     try:
-        found = optimum(started_at(fit.form, fit.point), sample, Options(fit.objective), starts=STARTS)
+        _, found = optimum(started_at(fit.form, fit.point), sample, Options(fit.objective), starts=STARTS)
     except (InputError, NoAnswer) as error:
         return LEFT_OPEN.format(row, error.message)
     if (new := doubts(fit.form, sample.data)) and not doubts(fit.form, fit.sample.data):
         return LEFT_OPEN.format(row, new[0])
-    rest = Rest(run, sample, *found)
-    moved = list(_moved(fit, rest, watched)) if watched.names else []
+    moved = list(_moved(fit, _near(fit, run, found.inner), watched)) if watched.names else []
     return MOVED.format(row, ", ".join(moved)) if moved else None
 
 
 def _moved(fit: Fit, rest: Rest, watched: Exponents) -> Iterator[str]:
-    """Yield which exponents a run moves, with their values and what the others say of them."""
+    """Yield which exponents a run moves out of the others' interval, with their values and what the others say.
+
+    None where the run does not stand out: of many runs some one moves an exponent so far by its noise alone.
+    """
+    if not _stands_out(fit, rest):
+        return
     before, after = watched.values(np.stack([fit.point.inner, rest.point.inner]))
-    error = _errors(fit, rest, watched.slopes(rest.point.inner))
-    half = error * _student(rest)
-    for i in np.flatnonzero(_are_moved(rest, np.abs(after - before), error, _standing(fit, rest))):
+    half = _errors(fit, rest, watched.slopes(rest.point.inner)) * float(stdtrit(_freedom(rest), 0.5 + LEVEL / 2.0))
+    for i in np.flatnonzero(np.abs(after - before) > half):
         ends = f"{after[i] - half[i]:.3g} to {after[i] + half[i]:.3g}"
         yield f"{watched.names[i]} ({before[i]:.3g} with it, {after[i]:.3g} without, 90 % {ends})"
 
 
-def _are_moved(rest: Rest, moves: Array, errors: Array, standing: float) -> Array:
-    """Return which exponents a run moves out of the others' interval, or by a standard error if it stands out, (q,)."""
-    return (moves > errors * _student(rest)) & (standing >= BEYOND) | (moves > errors) & (standing >= STANDS_OUT)
+def _stands_out(fit: Fit, rest: Rest) -> bool:
+    """Return whether a run lies farther off the law of the others than any of these, and than noise may take it.
 
-
-def _standing(fit: Fit, rest: Rest) -> float:
-    """Return how many times as far off the law of the others a run lies as any of these; 0 where noise may take it."""
+    A lone run need not be the farthest that noise takes any of all runs: there are a few such runs at most. What the
+    others leave open is then that of squares: the sandwich of few runs is too narrow as often as too wide.
+    """
     if fit.is_exact:
-        return 0.0
+        return False
     run = slice(rest.run, rest.run + 1)
     error = abs(float(fit.problem.part_of_runs(run).residuals(rest.point.inner[None])[0, 0]))
-    others = float(np.abs(rest.point.residuals).max())
-    if error < BEYOND * others:
-        return 0.0
+    if error < BEYOND * float(np.abs(rest.point.residuals).max()):
+        return False
     data = {name: values[run] for name, values in fit.sample.data.items()}
-    variance = new_run_variance(rest.problem, rest.point, fit.objective, rest.sample.weights, data)[0]
-    limit = float(stdtrit(_freedom(rest), 1.0 - 0.5 * BY_CHANCE / fit.sample.size))
-    return error / max(others, TINY) if error > limit * variance**0.5 else 0.0
+    squares = fit.objective._replace(delta=np.inf, above=1.0, below=1.0)
+    own, wide = (
+        float(new_run_variance(rest.problem, rest.point, objective, rest.sample.weights, data)[0])
+        for objective in (fit.objective, squares)
+    )
+    is_lone = noise_variance(rest.point, rest.sample.weights) < (1.0 - LONE) * wide
+    return error > _limit(rest, fit.sample.size) * own**0.5 or (is_lone and error > _limit(rest, FEW) * wide**0.5)
+
+
+def _limit(rest: Rest, runs: int) -> float:
+    """Return how many standard errors off none of so many runs lies by noise alone."""
+    return float(stdtrit(_freedom(rest), 1.0 - 0.5 * BY_CHANCE / runs))
 
 
 def _errors(fit: Fit, rest: Rest, slopes: Array) -> Array:
     """Return standard errors of exponents, (q,), by their slopes (k, q)."""
     covariance = analytic(rest.problem, fit.objective, rest.point, rest.sample.weights)
     return np.sqrt(np.einsum("kq,kl,lq->q", slopes, covariance, slopes))
-
-
-def _student(rest: Rest) -> float:
-    """Return half an interval in standard errors."""
-    return float(stdtrit(_freedom(rest), 0.5 + LEVEL / 2.0))
 
 
 def _freedom(rest: Rest) -> int:

@@ -2,11 +2,12 @@
 
 Hoffmann et al. 2022 (arXiv:2203.15556, section 3.1, approach 1) smooth each curve, ask every curve for its loss at
 budgets on a logarithmic grid, and take the lowest. A size holds the envelope over a stretch of budgets, and is the best
-size at the middle of that stretch: to fit all grid points instead would count one size many times. A stretch counts
-only where it begins and ends by one curve passing another, with curves of smaller and of larger models beside it.
+size in its middle: to fit all grid points instead would count one size many times. A stretch counts only where it
+begins and ends by one curve passing another, with curves of smaller and of larger models beside it.
 
 Smoothing is by local parabolas of ln loss over ln flops. Unlike a moving average these leave a bent curve where it is,
-so no size is lifted more than another; and the lowest of smooth curves is not the lowest noise.
+so no size is lifted more than another; and the lowest of smooth curves is not the lowest noise. A stretch is what lies
+between the borders with the sizes beside it (see handovers), not where its size happens to win.
 """
 
 from collections.abc import Iterable
@@ -14,7 +15,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from scaling_cli.fit.curves import Curve, Thinned, curves_of, smooth_curve, thin, with_noise
+from scaling_cli.fit.curves import Curve, Thinned, best_width, curves_of, smooth_curve, smoothed, thin, with_noise
+from scaling_cli.fit.handovers import borders, holders, kept_within, middles
 from scaling_cli.fit.minima import Left, Minima, Minimum, ends, flops_per_token, tokens_at
 from scaling_cli.fit.power_laws import Measured
 from scaling_cli.fit.samples import Sample
@@ -24,6 +26,7 @@ GRID = 400  # budgets
 FEWEST_POINTS = 5  # of a curve: a parabola, and two to spare
 REFITS = 200  # behind the standard errors that weigh the stretches, whatever --draws is
 BLOCK = 50  # refits at a time: their curves fill memory
+LOST = 0.05  # share of refits: above it a stretch that leaves the runs is none (ours, by simulation)
 UNFINISHED = (
     "a point of a curve whose learning rate has not come down lies above what a run that ends there reaches: "
     "the envelope of such points is none of finished runs"
@@ -38,7 +41,8 @@ class Envelope(NamedTuple):
         sizes: (s,) params, ascending, each once.
         number: (curves,) which size each curve is of.
         grid: (grid,), ln flops.
-        middle: (s,), ln flops at the middle of each size's stretch; NaN where it has none.
+        holders: the numbers of the sizes that hold a stretch, ascending.
+        middle: (s,), ln flops at the middle of each size's stretch; NaN where it has none between two others.
         reasons: why a size has none.
     """
 
@@ -46,6 +50,7 @@ class Envelope(NamedTuple):
     sizes: Array
     number: Array
     grid: Array
+    holders: Array
     middle: Array
     reasons: list[str]
 
@@ -68,6 +73,37 @@ class Envelope(NamedTuple):
         return lowest
 
 
+class Stretch(NamedTuple):
+    """What is known of the stretches of sizes, (s,) each, or of one.
+
+    Fields:
+        wins: whether it is the lowest at some budget.
+        holds: whether that is between the borders with the sizes beside it.
+        begins, finishes: whether these borders are among the runs.
+        is_whole: whether there are runs in its middle.
+    """
+
+    wins: Array
+    holds: Array
+    begins: Array
+    finishes: Array
+    is_whole: Array
+
+
+class Refits(NamedTuple):
+    """Curves with other noise, at the sizes with a stretch, (count, m) each.
+
+    Fields:
+        middle: ln flops; of a border beyond the runs their end counts.
+        level: ln loss at the middle of the fit.
+        is_kept: whether both borders lie within the runs.
+    """
+
+    middle: Array
+    level: Array
+    is_kept: Array
+
+
 def envelope_minima(sample: Sample, *, draws: int, seed: int) -> Minima:
     """Return the middle of each size's stretch of the lower envelope.
 
@@ -86,14 +122,15 @@ def envelope_minima(sample: Sample, *, draws: int, seed: int) -> Minima:
     if not long:
         nothing = Measured(np.empty(0), np.empty(0), np.empty((draws, 0)))
         return Minima((), nothing, nothing, nothing, False, (6.0, 1.0), np.empty(0), left)
-    envelope = _envelope(sample, long, [points for points, fits in zip(thinned, is_long, strict=True) if fits])
+    whole = _envelope(sample, long, [points for points, fits in zip(thinned, is_long, strict=True) if fits])
+    envelope, fixed, notes = _without_lost(whole)
     rule = flops_per_token(sample.part(np.concatenate(long)))
-    log_flops, loss = _measured(envelope, draws=draws, seed=seed)
+    log_flops, loss = _measured(envelope, fixed, draws=draws, seed=seed)
     exact = np.log(envelope.sizes[envelope.found])
     log_params = Measured(exact, np.zeros(exact.size), np.broadcast_to(exact, log_flops.draws.shape))
     residuals = np.concatenate([curve.residuals for curve in envelope.curves])
     rows = tuple(_rows(envelope, log_flops, loss, rule))
-    return Minima(rows, log_flops, log_params, loss, False, rule, residuals, left, (UNFINISHED,))
+    return Minima(rows, log_flops, log_params, loss, False, rule, residuals, left, (UNFINISHED, *notes))
 
 
 def _envelope(sample: Sample, members: list[Array], thinned: list[Thinned]) -> Envelope:
@@ -103,63 +140,86 @@ def _envelope(sample: Sample, members: list[Array], thinned: list[Thinned]) -> E
         smooth_curve(float(sample.data["N"][points[0]]), points, thin, grid)
         for points, thin in zip(members, thinned, strict=True)
     ]
+    width = best_width(curves, grid)
+    curves = [smoothed(curve, grid, width) for curve in curves]
     sizes, number = np.unique([curve.params for curve in curves], return_inverse=True)
-    blank = Envelope(curves, sizes, number, grid, np.empty(0), [])
-    middle, reasons = stretches(blank.by_size((curve.log_loss for curve in curves), 1), grid)
-    return blank._replace(middle=middle[0], reasons=reasons)
+    blank = Envelope(curves, sizes, number, grid, np.empty(0), np.empty(0), [])
+    return _with_stretches(blank, blank.by_size((curve.log_loss for curve in curves), 1))
 
 
-def stretches(losses: Array, grid: Array) -> tuple[Array, list[str]]:
-    """Return the middle in ln flops of each size's stretch of the envelope, (draws, s); NaN where it has none.
+def _with_stretches(blank: Envelope, losses: Array) -> Envelope:
+    """Return an envelope with the middles of its sizes' stretches, and why some have none.
 
     Args:
-        losses: (draws, s, grid), sizes ascending, infinite where no curve reaches.
-        grid: (grid,), ln flops.
-
-    Returns also: why each size of the first draw has none.
+        blank: without them.
+        losses: of its sizes, (1, s, grid).
     """
-    best, covers = losses.argmin(axis=1), np.isfinite(losses[0])
-    sizes, end = np.arange(losses.shape[1]), grid.size - 1
-    mine = best[:, None] == sizes[:, None]  # (draws, s, grid); the rest is (draws, s)
-    count = np.count_nonzero(mine, axis=2)
-    first, last = mine.argmax(axis=2), end - mine[:, :, ::-1].argmax(axis=2)
-    rows = np.arange(len(best))[:, None]
-    before, after = np.maximum(first - 1, 0), np.minimum(last + 1, end)
-    begins = (first > 0) & covers[best[rows, before], first] & covers[sizes, before]
-    finishes = (last < end) & covers[best[rows, after], last] & covers[sizes, after]
-    smallest, largest = covers.argmax(axis=0), sizes[-1] - covers[::-1].argmax(axis=0)  # with a curve at each budget
-    beside = (smallest[first] < sizes) & (largest[last] > sizes)
-    sides = (sizes > 0).astype(int) - (sizes < sizes[-1])  # 1 for the largest size, -1 for the smallest
-    middle = (mine * grid).sum(axis=2) / np.maximum(count, 1)
-    place = np.searchsorted(grid, middle - 1e-12).clip(1, end - 1)  # of a budget itself too, whatever its last digit
-    whole = covers[sizes, place - 1] & covers[sizes, place] & covers[sizes, place + 1]
-    flags = {"has": count > 0, "begins": begins, "finishes": finishes, "whole": whole}
-    reasons = [_reason(int(sides[i]), **{name: bool(flag[0, i]) for name, flag in flags.items()}) for i in sizes]
-    return np.where((count > 0) & begins & finishes & whole & beside, middle, np.nan), reasons
+    grid, covers, numbers = blank.grid, np.isfinite(losses[0]), np.arange(blank.sizes.size)
+    found = holders(losses, grid)
+    at = borders(losses[:, found], grid)
+    middle, begins, ends = np.full((3, numbers.size), np.nan)
+    middle[found[1:-1]] = middles(at, blank.sizes[found])[0]
+    begins[found[1:]] = ends[found[:-1]] = at[0]
+    place = np.searchsorted(grid, np.where(np.isfinite(middle), middle, grid[0]) - 1e-12)  # whatever its last digit
+    is_whole = np.all([covers[numbers, place.clip(1, grid.size - 2) + i] for i in (-1, 0, 1)], axis=0)
+    wins, holds = np.isin(numbers, losses[0].argmin(axis=0)), np.isin(numbers, found)
+    known = Stretch(wins, holds, np.isfinite(begins), np.isfinite(ends), is_whole)
+    sides = (numbers > 0).astype(int) - (numbers < numbers[-1])  # 1 for the largest size, -1 for the smallest
+    reasons = [_reason(int(sides[i]), Stretch(*(bool(flag[i]) for flag in known))) for i in numbers]
+    return blank._replace(holders=found, middle=np.where(np.all(known, axis=0), middle, np.nan), reasons=reasons)
 
 
-def _reason(end: int, *, has: bool, begins: bool, finishes: bool, whole: bool) -> str:
-    """Return why a size's stretch is no minimum, if it is none."""
-    if not has:
+def _reason(end: int, stretch: Stretch) -> str:
+    """Return why a size's stretch is no minimum, if it is none.
+
+    Args:
+        end: 1 for the largest size, -1 for the smallest.
+        stretch: of one size.
+    """
+    if not stretch.wins:
         return "never the lowest"
     if end:
         return f"the {'largest' if end > 0 else 'smallest'} model: what lies beyond it is not known"
-    if not begins:
+    if not stretch.holds:
+        return "the lowest by no more than noise: the sizes beside it pass each other before it passes one"
+    if not stretch.begins:
         return "the lowest from its first point on, or because a smaller model's curve ends: train that one longer"
-    if not finishes:
+    if not stretch.finishes:
         return "still the lowest at its end, or until a larger model's curve begins: train it longer"
-    if not whole:
+    if not stretch.is_whole:
         return "its curves leave a gap in the middle of its stretch: train one through it"
     return "no smaller model where its stretch begins, or no larger one where it ends"
 
 
-def _measured(envelope: Envelope, *, draws: int, seed: int) -> tuple[Measured, Measured]:
+def _without_lost(envelope: Envelope) -> tuple[Envelope, Refits, tuple[str, ...]]:
+    """Return an envelope without the sizes whose stretches noise may put beyond the runs, its refits, and a note.
+
+    Such a stretch is found only if noise keeps it within the runs, and then lies too near to their middle.
+    """
+    refits = _refits(envelope, REFITS, 0)
+    lost = 1.0 - refits.is_kept.mean(axis=0)
+    is_lost = lost > LOST
+    middle, reasons = envelope.middle.copy(), list(envelope.reasons)
+    for i, share in zip(envelope.found[is_lost], lost[is_lost], strict=True):
+        middle[i] = np.nan
+        reasons[i] = (
+            f"other noise of the same size takes its stretch beyond the runs in {100.0 * share:.0f} % of refits"
+        )
+    noise = np.sqrt(np.mean(np.concatenate([curve.residuals for curve in envelope.curves]) ** 2))
+    note = (
+        f"with noise of {100.0 * noise:.2g} % of the loss, {np.count_nonzero(is_lost)} of {is_lost.size} stretches may "
+        "end beyond the runs, and are left out: train on, or ask --method parametric, which uses every point"
+    )
+    kept = Refits(*(part[:, ~is_lost] for part in refits))
+    return envelope._replace(middle=middle, reasons=reasons), kept, (note,) if is_lost.any() else ()
+
+
+def _measured(envelope: Envelope, fixed: Refits, *, draws: int, seed: int) -> tuple[Measured, Measured]:
     """Return ln flops and loss at the middles of the stretches, with what noise makes of them."""
-    values = envelope.middle[envelope.found]
     level = _at_middles(envelope.by_size((curve.log_loss for curve in envelope.curves), 1), envelope)[0]
-    (fixed, drawn) = (_refits(envelope, count, start) for count, start in ((REFITS, 0), (draws, seed)))
-    loss, flops = np.exp(level), Measured(values, fixed[0].std(axis=0), drawn[0])
-    return flops, Measured(loss, fixed[1].std(axis=0) * loss, loss * np.exp(drawn[1] - level))
+    drawn = _refits(envelope, draws, seed)
+    loss, flops = np.exp(level), Measured(envelope.middle[envelope.found], fixed.middle.std(axis=0), drawn.middle)
+    return flops, Measured(loss, fixed.level.std(axis=0) * loss, loss * np.exp(drawn.level - level))
 
 
 def _at_middles(lowest: Array, envelope: Envelope) -> Array:
@@ -173,21 +233,25 @@ def _at_middles(lowest: Array, envelope: Envelope) -> Array:
     return (1.0 - share) * lowest[:, found, after - 1] + share * lowest[:, found, after]
 
 
-def _refits(envelope: Envelope, count: int, seed: int) -> tuple[Array, Array]:
-    """Return middles, and ln loss at the fit's middles, (count, m) each, of curves with other noise; each its own.
+def _refits(envelope: Envelope, count: int, seed: int) -> Refits:
+    """Return what curves with other noise, each its own, say of the sizes with a stretch.
 
-    A size that loses its stretch to noise keeps the middle that it has.
+    The sizes that hold the envelope stay: to choose them anew would be to let noise choose twice.
     """
-    rng = np.random.default_rng(seed)
-    found = envelope.found
-    middles, levels = [np.empty((0, found.size))], [np.empty((0, found.size))]
+    rng, grid, holders = np.random.default_rng(seed), envelope.grid, envelope.holders
+    columns = np.searchsorted(holders, envelope.found) - 1
+    nothing = np.empty((0, columns.size))
+    parts = [Refits(nothing, nothing, nothing.astype(bool))]
     for start in range(0, count, BLOCK):
         width = min(BLOCK, count - start)
         lowest = envelope.by_size((with_noise(curve, rng, width) for curve in envelope.curves), width)
-        at = stretches(lowest, envelope.grid)[0][:, found]
-        middles.append(np.where(np.isfinite(at), at, envelope.middle[found]))
-        levels.append(_at_middles(lowest, envelope))
-    return np.vstack(middles), np.vstack(levels)
+        held = lowest[:, holders]
+        at = borders(held, grid)
+        is_seen = np.isfinite(at)
+        middle = middles(kept_within(at, held, grid), envelope.sizes[holders])[:, columns]
+        is_kept = (is_seen[:, :-1] & is_seen[:, 1:])[:, columns]
+        parts.append(Refits(middle, _at_middles(lowest, envelope), is_kept))
+    return Refits(*(np.vstack(part) for part in zip(*parts, strict=True)))
 
 
 def _rows(envelope: Envelope, log_flops: Measured, loss: Measured, rule: tuple[float, float]) -> list[Minimum]:

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from typing import NamedTuple
 
 from scaling_cli.core.formulas import CONSTANTS, Formula, FormulaError, Node, names_in, substitute
@@ -175,7 +176,8 @@ def settle(form: Form, fixed: Mapping[str, str], starts: Mapping[str, float]) ->
         for name in given:
             if name not in names:
                 problem = f"{option} names {name}, which is no coefficient"
-                raise InputError(problem, f"the coefficients: {', '.join(names)}")
+                close = [f"did you mean {near}?" for near in get_close_matches(name, names, n=1)]
+                raise InputError(problem, *close, f"the coefficients: {', '.join(names)}")
     settled = {
         name: _settled(name, text, [other for other in names if other not in fixed]) for name, text in fixed.items()
     }

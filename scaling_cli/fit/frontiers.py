@@ -28,6 +28,10 @@ FORMULAS = {
     "optimal_loss": "E + K * (C / C_anchor)**-gamma",
     "flops": "F * N**p * D",
 }
+MORE_CURVES = (
+    "train more sizes, each past the budget where the next larger one is better; "
+    "or fit a formula to every point: --method parametric"
+)
 ANCHOR = "C_anchor is the geometric mean of the budgets, rounded; N_anchor, D_anchor and the reducible loss K are there"
 WITHOUT_FLOOR = "K * (C / C_anchor)**-gamma"
 
@@ -115,16 +119,19 @@ def _check(minima: Minima) -> None:
         return
     reasons = [f"{_budget(row)}: {row.reason}" for row in minima.rows if not row.bracketed]
     reasons += [f"{len(left.runs)} of the runs: {left.reason}" for left in minima.left]
-    if found == 0:
-        problem = (
-            "no budget has a minimum" if minima.flops_are_exact else "no size holds the envelope between two others"
+    if minima.flops_are_exact:
+        problem, needs = (
+            "no budget has a minimum",
+            "a minimum needs runs at one budget that are too small and too large",
         )
-        raise NoAnswer(problem, *reasons[:5], "a minimum needs runs at one budget that are too small and too large")
+        more = "add the runs around the minimum of a second and a third budget, each ten times the one before"
+    else:
+        problem = "no size holds the envelope between two others"
+        needs = more = MORE_CURVES
+    if found == 0:
+        raise NoAnswer(problem, *reasons[:5], needs)
     (row,) = (row for row in minima.rows if row.bracketed)
-    raise NoAnswer(
-        f"one minimum, at {_budget(row)}, says nothing of growth", *reasons[:5],
-        "add the runs around the minimum of a second and a third budget, each ten times the one before",
-    )  # fmt: skip
+    raise NoAnswer(f"one minimum, at {_budget(row)}, says nothing of growth", *reasons[:5], more)
 
 
 def _budget(row: Minimum) -> str:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from scaling_cli.core.formulas import names_in
+from scaling_cli.core.notes import listed
 from scaling_cli.errors import NoAnswer
 from scaling_cli.fit.effects import Effects
 from scaling_cli.fit.forms import Form, defaults_behind, terms_of, written_default
@@ -31,6 +32,7 @@ FAR_OFF = 1e4  # times its start: where a coefficient may have run away
 LOST = 1e100  # times its start: where it has, though derivatives that underflow say otherwise
 NOTHING = 1e-6  # share of the residuals: below it an e-fold of a coefficient does nothing
 LEVEL = 1e-140  # largest slope of all residuals together, below which only underflow is left
+ROUNDED = 1e16  # condition numbers above are rounding alone: 1 / 2**-53
 ROUNDING = 1e-13  # of residuals, relative to the target
 
 
@@ -97,13 +99,12 @@ def check_fit(form: Form, fit: PointFit, data: Mapping[str, Array]) -> None:
     condition = fit.certificate.condition_number
     if not loose and condition > LARGEST_CONDITION:
         loose = [form.free[i].name for i in _undetermined(fit.at.hessian[0], scale)]
-        why, advice = f" (condition number {condition:.1e})", "add runs that spread further in params and tokens"
+        number = f" (condition number {condition:.1e})" if condition < ROUNDED else ""
+        they = "it" if len(loose) == 1 else "together they"
+        why, advice = f"{number}: {they} can change without effect", _spread_further(data)
     if not loose and fit.idle.any():
         loose = [form.free[i].name for i in np.flatnonzero(fit.idle)]
-        why, advice = (
-            ": the best fit leaves that part without effect",
-            "add runs that spread further in params and tokens",
-        )
+        why, advice = ": the best fit leaves that part without effect", _spread_further(data)
     if not loose:
         return
     if few := list(_few_values(form, data, loose)):
@@ -113,6 +114,11 @@ def check_fit(form: Form, fit: PointFit, data: Mapping[str, Array]) -> None:
     unknown = _default_hints(form, loose)
     hints = [*unknown, ELSEWHERE] if unknown else [f"{advice}, or fix {one}"]
     raise NoAnswer(f"the runs do not determine {', '.join(loose)}{why}", *hints)
+
+
+def _spread_further(data: Mapping[str, Array]) -> str:
+    """Say how to determine more: runs that differ more in what the form is of."""
+    return "add runs" + (f" that spread further in {listed(WORDS.get(x, ('', x))[1] for x in data)}" if data else "")
 
 
 def _few_values(form: Form, data: Mapping[str, Array], loose: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -6,22 +6,26 @@ on the few runs inside its threshold (on simulated isoFLOP runs such steps went 
 many runs, only those with the largest first steps are refitted.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from scaling_cli.fit.fits import Fit
+from scaling_cli.fit.optima import LAST
 from scaling_cli.fit.questions import Question
 from scaling_cli.fit.slopes import Cost
-from scaling_cli.fit.solve import Search, descend
+from scaling_cli.fit.solve import Optimum, Search, descend
 
 Array = Any
 WORK = 250_000  # runs times refits: about as long as the bootstrap takes
 FEWEST_REFITS = 4  # however many runs there are
 BLOCK = 64  # refits at a time
+ABOVE = 3000  # runs times refits from above zero, in a block; ours
 STEPS = 60
 ARRIVED = 1e-6  # relative gradient at which a refit is done
 PATIENT = Search(exact=False, steps=100, damping=0.1)
+FROM_ABOVE = LAST._replace(steps=40, enough=1e-9)  # enough to tell which come to rest above zero; ours
 NUDGE = 1e-5  # of an inner value, for the slope of the answer
 NEARLY_ALL = 1e-3  # least part of a run that others determine too: a full leverage would make its step infinite
 
@@ -72,21 +76,48 @@ def refits_without(fit: Fit, runs: Array) -> Array:
     """Return inner values of refits that leave out one run each, (m, k), from their numbers (m,).
 
     They go by the fit's own second derivatives; those that these leave on the way, far from the fit, go on without.
+    Where a coefficient ended at zero, it may be the run left out that put it there, and nothing leads away from zero:
+    those without the runs that pull most start anew from above it.
     """
-    inner = np.repeat(fit.point.inner[None], runs.size, axis=0)
     weights = np.repeat(fit.sample.weights[None], runs.size, axis=0)
     weights[np.arange(runs.size), runs] = 0.0
+    path = [Cost(fit.objective, weights, delta) for delta in _thresholds(fit)]
     curvature = fit.problem.curvature(fit.point.inner[None])[0]
-    for delta in _thresholds(fit):
-        search = Search(exact=curvature, steps=STEPS, damping=0.0)
-        found = descend(fit.problem, Cost(fit.objective, weights, delta), inner, search)
-        inner = found.inner
+    found = _down(fit, path, fit.point.inner, Search(exact=curvature, steps=STEPS, damping=0.0))
+    if fit.point.vanished.any():
+        some = _pulling(fit, runs)
+        above = np.where(fit.point.vanished, fit.problem.starts, fit.point.inner)
+        _keep_lower(found, _down(fit, [cost.part(some) for cost in path], above, FROM_ABOVE), some)
     late = np.flatnonzero(~(found.gradient <= ARRIVED))
     if fit.objective.delta > 0.0 and late.size:
-        again = descend(fit.problem, Cost(fit.objective, weights[late], delta), inner[late], PATIENT)
-        lower = again.value < found.value[late]
-        inner[late[lower]] = again.inner[lower]
-    return inner
+        _keep_lower(found, descend(fit.problem, path[-1].part(late), found.inner[late], PATIENT), late)
+    return found.inner
+
+
+def _pulling(fit: Fit, runs: Array) -> Array:
+    """Return which of some runs, by their places among these, the fit follows most: a few of many.
+
+    Source: Cook 1977, Technometrics 19, 15-18: his distance, up to a factor.
+    """
+    leverage = places(fit)[runs]
+    distances = fit.residuals[runs] ** 2 * leverage / np.maximum(1.0 - leverage, NEARLY_ALL) ** 2
+    return np.argsort(-distances, kind="stable")[: max(FEWEST_REFITS, ABOVE // fit.sample.size)]
+
+
+def _down(fit: Fit, path: Sequence[Cost], start: Array, search: Search) -> Optimum:
+    """Return where a batch of refits comes by way of thresholds from inner values (k,)."""
+    inner = np.repeat(start[None], len(path[0].weights), axis=0)
+    for cost in path:
+        found = descend(fit.problem, cost, inner, search)
+        inner = found.inner
+    return found
+
+
+def _keep_lower(found: Optimum, again: Optimum, runs: Array) -> None:
+    """Put refits, by their numbers (m,), where another search has found them lower."""
+    lower = again.value < found.value[runs]
+    for mine, other in zip(found, again, strict=True):
+        mine[runs[lower]] = other[lower]
 
 
 def _first_steps(fit: Fit) -> Array:
@@ -113,9 +144,9 @@ def _rows(fit: Fit, weights: Array) -> Array:
 
 
 def _squares(rows: Array) -> Array:
-    """Return the diagonal of the projection on the columns of rows (n, k)."""
-    scale = np.maximum(np.linalg.norm(rows, axis=0), 1e-300)
-    basis, _ = np.linalg.qr(rows / scale)
+    """Return the diagonal of the projection on the columns of rows (n, k), those of zeros left out."""
+    scale = np.linalg.norm(rows, axis=0)
+    basis, _ = np.linalg.qr(rows[:, scale > 0.0] / scale[scale > 0.0])
     return (basis**2).sum(axis=1)
 
 

@@ -9,7 +9,7 @@ from scaling_cli.fit.fits import Fit, values_at
 from scaling_cli.fit.problems import TARGET
 from scaling_cli.fit.slopes import Cost
 from scaling_cli.fit.solve import Search, descend
-from scaling_cli.fit.uncertainty import LEVEL, analytic
+from scaling_cli.fit.uncertainty import LEVEL, analytic, freedom
 
 Array = Any
 COUNT = 1000
@@ -28,7 +28,7 @@ def with_normal_draws(fit: Fit) -> Fit:
     if fit.point.vanished.any():
         gone = [name for name, is_gone in zip(fit.problem.names, fit.point.vanished, strict=True) if is_gone]
         return fit._replace(notes=(*fit.notes, VANISHED.format(", ".join(gone))))
-    covariance = analytic(fit.problem, fit.objective, fit.point, fit.sample.weights)
+    covariance = analytic(fit.problem, fit.objective, fit.point, fit.sample.weights, fit.sample.groups)
     if not np.isfinite(covariance).all():
         return fit._replace(notes=(*fit.notes, SINGULAR))
     return fit._replace(draws=_draws(fit, covariance), kind=KIND)
@@ -53,7 +53,7 @@ def _draws(fit: Fit, covariance: Array) -> Array:
     values, vectors = np.linalg.eigh(covariance / np.outer(scale, scale))
     axes = scale[:, None] * vectors * np.sqrt(np.maximum(values, 0.0))
     k, share = len(axes), 0.5 + LEVEL / 2.0
-    factor = float(stdtrit(max(fit.sample.size - k, 1), share) / ndtri(share))
+    factor = float(stdtrit(freedom(fit.sample.size, k, fit.sample.group_count), share) / ndtri(share))
     steps = factor * np.random.default_rng(0).standard_normal((COUNT, k)) @ axes.T
     rows = values_at(fit.form, fit.problem, _followed(fit, steps))
     return rows[np.isfinite(rows).all(axis=1)]

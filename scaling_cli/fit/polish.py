@@ -82,19 +82,33 @@ def polish_absolute(problem: Problem, cost: Cost, inner: Array) -> Array:
         if not value < least:
             break
         best, least = point, value
-        residuals, jacobian = (part[0] for part in problem.jacobian(point))
-        pulls, low, high = _pulls(cost, residuals, jacobian, runs)
-        excess = np.maximum(pulls - high, low - pulls)
-        leaving = int(excess.argmax())
-        if excess[leaving] <= FEASIBLE * cost.weights.max():
+        try:
+            leaving = _pivot(problem, cost, point, runs)
+        except np.linalg.LinAlgError:  # runs that tell the same, or a coefficient without effect: no vertex to leave
             break
-        way = np.zeros(len(runs))
-        way[leaving] = 1.0 if pulls[leaving] > high[leaving] else -1.0
-        rates = np.linalg.solve(jacobian[:, runs].T, way) @ jacobian
-        rates[runs] = 0.0
-        runs[leaving] = _entering(cost, residuals, rates, float(excess[leaving]))
+        if leaving is None:
+            break
+        runs[leaving[0]] = leaving[1]
     before = float(cost.objective.value(problem.residuals(inner), cost.weights)[0])
     return best if least <= before else inner
+
+
+def _pivot(problem: Problem, cost: Cost, point: Array, runs: Array) -> tuple[int, int] | None:
+    """Return which of k runs on the curve leaves it, by its place, and which comes in; None at an optimum.
+
+    Raises: LinAlgError where the k runs do not determine the coefficients.
+    """
+    residuals, jacobian = (part[0] for part in problem.jacobian(point))
+    pulls, low, high = _pulls(cost, residuals, jacobian, runs)
+    excess = np.maximum(pulls - high, low - pulls)
+    leaving = int(excess.argmax())
+    if excess[leaving] <= FEASIBLE * cost.weights.max():
+        return None
+    way = np.zeros(len(runs))
+    way[leaving] = 1.0 if pulls[leaving] > high[leaving] else -1.0
+    rates = np.linalg.solve(jacobian[:, runs].T, way) @ jacobian
+    rates[runs] = 0.0
+    return leaving, _entering(cost, residuals, rates, float(excess[leaving]))
 
 
 def least_slope(problem: Problem, cost: Cost, inner: Array) -> float:
@@ -106,7 +120,10 @@ def least_slope(problem: Problem, cost: Cost, inner: Array) -> float:
     residuals, jacobian = (part[0] for part in problem.jacobian(inner))
     if np.abs(residuals[runs]).max() > ZERO * max(1.0, float(np.abs(problem.data[TARGET]).max())):
         return np.inf
-    pulls, low, high = _pulls(cost, residuals, jacobian, runs)
+    try:
+        pulls, low, high = _pulls(cost, residuals, jacobian, runs)
+    except np.linalg.LinAlgError:
+        return np.inf
     sizes = np.maximum(np.abs(jacobian) @ cost.weights, 1e-300)
     return float(np.max(np.abs(jacobian[:, runs] @ (pulls - np.clip(pulls, low, high))) / sizes))
 

@@ -77,7 +77,7 @@ def question_of(fit: Fit, flops: float | None = None) -> Question:
     sizes = sizes_of(fit.sample).values
     largest = int(sizes.argmax()) if sizes.size else 0
     data = {name: values[largest : largest + 1] for name, values in fit.sample.data.items()}
-    return Question("loss", budget, lambda inner: fit.problem.predictions(inner, data)[:, 0])
+    return Question("loss", flops, lambda inner: fit.problem.predictions(inner, data)[:, 0])
 
 
 def has_split(fit: Fit) -> bool:

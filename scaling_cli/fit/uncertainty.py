@@ -25,34 +25,56 @@ class Spread(NamedTuple):
     source: str
 
 
-def analytic(problem: Problem, objective: Objective, fit: PointFit, weights: Array) -> Array:
+def analytic(
+    problem: Problem, objective: Objective, fit: PointFit, weights: Array, groups: Array | None = None
+) -> Array:
     """Return the covariance of the inner values, (k, k).
 
-    For squares with equal variance, s^2 (J'J)^-1; otherwise the sandwich H^-1 G H^-1, which asks nothing of the noise.
+    For squares with equal variance, s^2 (J'J)^-1; otherwise the sandwich H^-1 G H^-1, which asks nothing of the noise,
+    or of the noise within groups where there are groups.
 
-    Source: White 1980, doi:10.2307/1912934, with the factor n / (n - k) of MacKinnon and White 1985 (HC1).
+    Args:
+        problem: residuals of the runs.
+        objective: what was minimised.
+        fit: its optimum.
+        weights: (n,) of the runs.
+        groups: (n,) of group numbers from 0, or None.
+
+    Source: White 1980, doi:10.2307/1912934, with the factor n / (n - k) of MacKinnon and White 1985 (HC1); Liang and
+    Zeger 1986, doi:10.1093/biomet/73.1.13 (groups), with G / (G - 1) besides.
     """
     _, jacobian = problem.jacobian(fit.inner[None])
     if not fit.vanished.any():
-        return _covariance(jacobian[0], objective, fit.residuals, weights)
+        return _covariance(jacobian[0], objective, fit.residuals, weights, groups)
     rest = ~fit.vanished  # zero is where those are, by their sign
     covariance = np.zeros((rest.size, rest.size))
-    covariance[np.ix_(rest, rest)] = _covariance(jacobian[0][rest], objective, fit.residuals, weights)
+    covariance[np.ix_(rest, rest)] = _covariance(jacobian[0][rest], objective, fit.residuals, weights, groups)
     return covariance
 
 
-def _covariance(jacobian: Array, objective: Objective, residuals: Array, weights: Array) -> Array:
+def _covariance(jacobian: Array, objective: Objective, residuals: Array, weights: Array, groups: Array | None) -> Array:
     """Return the covariance of coefficients from derivatives of residuals (n,) by them, (k, n), which it changes."""
+    if groups is not None:
+        return _of_groups(jacobian, objective, residuals, weights, groups)
     k, n = jacobian.shape
-    freedom = max(n - k, 1)
     if objective.is_smooth:
-        variance = float((weights * residuals**2).sum()) / freedom
+        variance = float((weights * residuals**2).sum()) / max(n - k, 1)
         jacobian *= np.sqrt(weights)  # in place: of many runs each array of this size counts
         return variance * _inverse_of_product(jacobian)
     first, second = objective.smoothed(residuals)
     bread = np.linalg.pinv((jacobian * (weights * second)) @ jacobian.T, rcond=1e-15, hermitian=True)
     meat = (jacobian * (weights * first) ** 2) @ jacobian.T
-    return n / freedom * bread @ meat @ bread
+    return n / max(n - k, 1) * bread @ meat @ bread
+
+
+def _of_groups(jacobian: Array, objective: Objective, residuals: Array, weights: Array, groups: Array) -> Array:
+    """Return the sandwich of the sums of each group's scores."""
+    k, n = jacobian.shape
+    count = np.unique(groups).size
+    first, second = (2.0 * residuals, np.array(2.0)) if objective.is_smooth else objective.smoothed(residuals)
+    bread = np.linalg.pinv((jacobian * (weights * second)) @ jacobian.T, rcond=1e-15, hermitian=True)
+    scores = np.stack([np.bincount(groups, row) for row in jacobian * (weights * first)])
+    return n / max(n - k, 1) * count / max(count - 1, 1) * bread @ (scores @ scores.T) @ bread
 
 
 def _inverse_of_product(rows: Array) -> Array:
@@ -64,8 +86,9 @@ def _inverse_of_product(rows: Array) -> Array:
 
 
 def spread_from_covariance(
-    problem: Problem, fit: PointFit, covariance: Array, *, alone: Collection[str] = (), level: float = LEVEL
-) -> Spread:
+    problem: Problem, fit: PointFit, covariance: Array, *,
+    alone: Collection[str] = (), groups: int | None = None, level: float = LEVEL,
+) -> Spread:  # fmt: skip
     """Return standard errors by the delta method, and Student intervals; NaN of a coefficient that ended at zero.
 
     Intervals of positive coefficients are on the log scale, but on their own, down to zero, of those that stand
@@ -74,7 +97,7 @@ def spread_from_covariance(
     by their own scale and in 90 % by logarithms.
     """
     inner = np.where(fit.vanished, np.nan, np.sqrt(np.maximum(np.diagonal(covariance), 0.0)))
-    factor = stdtrit(max(problem.size - len(inner), 1), 0.5 + level / 2.0)
+    factor = stdtrit(freedom(problem.size, len(inner), groups), 0.5 + level / 2.0)
     positive = problem.positive
     scale = np.where(positive, fit.values, 1.0)
     low, high = (problem.outer((fit.inner + sign * factor * inner)[None])[0] for sign in (-1.0, 1.0))
@@ -105,7 +128,7 @@ def widened(fit: PointFit, draws: Array, size: int, *, groups: int | None = None
     both matter below some 50 runs.
     """
     k = len(fit.inner)
-    factor = np.sqrt(size / max(size - k, 1)) * _student_over_normal(_freedom(size, k, groups), level)
+    factor = np.sqrt(size / max(size - k, 1)) * _student_over_normal(freedom(size, k, groups), level)
     return _stretched(fit, draws, float(factor))
 
 
@@ -129,7 +152,7 @@ def calibrated(
     """
     k = len(fit.inner)
     outside = float((np.abs(fit.residuals) >= objective.delta).mean())
-    squares = _student_over_normal(_freedom(size, k, groups), level) ** 2
+    squares = _student_over_normal(freedom(size, k, groups), level) ** 2
     absolute = 1.0 - np.sqrt(min(k / size, 1.0 / FEWEST_TRIED))
     factor = np.sqrt((1.0 - outside) * squares + outside * absolute)
     return _stretched(fit, draws, float(factor))
@@ -143,10 +166,10 @@ def _stretched(fit: PointFit, draws: Array, factor: float) -> Array:
     return draws if fit.vanished.any() else fit.inner + factor * (draws - fit.inner)
 
 
-def _freedom(size: int, k: int, groups: int | None) -> int:
+def freedom(size: int, k: int, groups: int | None) -> int:
     """Return the degrees of freedom of the noise, at least 1."""
     return max(min(size - k, size if groups is None else groups - 1), 1)
 
 
-def _student_over_normal(freedom: int, level: float) -> float:
-    return float(stdtrit(freedom, 0.5 + level / 2.0) / stdtrit(1e9, 0.5 + level / 2.0))
+def _student_over_normal(degrees: int, level: float) -> float:
+    return float(stdtrit(degrees, 0.5 + level / 2.0) / stdtrit(1e9, 0.5 + level / 2.0))

@@ -48,7 +48,7 @@ def compare_forms(request: Request, forms: Sequence[str] = ()) -> Comparison:
     given = {name: text for name, text in request.columns.items() if name in taken or name not in found}
     runs, sample = read_columns(request._replace(columns=given), list(dict.fromkeys(data)))
     names = {name: said for pair in zip(alone, asked, strict=True) for name, said in resembling(*pair).items()}
-    with explained(runs, *names.values()):
+    with explained(runs, request.target, names):
         ranked = compare(usable, sample, Options(aim, draws=0, seed=request.seed), distinct=shipped)
     of_columns = dict.fromkeys([*(note for _, notes in pairs for note in notes), *column_notes(taken)])
     notes = (*of_columns, *clear(names), *runs.notes, *ranked.notes)

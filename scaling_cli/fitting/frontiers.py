@@ -33,7 +33,7 @@ def fit_minima(request: Request) -> FrontierAnswer:
     runs, sample = read_columns(request, ["N", "D", "C"])
     if not (sample.target > 0.0).all():
         raise InputError(f"{request.target} is not always above zero", "expected a loss, in nats per token")
-    with explained(runs):
+    with explained(runs, request.target):
         minima = MINIMA[request.method](sample, draws=request.draws, seed=request.seed)
         fit = fit_frontier(request.method, minima, seed=request.seed)
     runs = _without(runs, minima.left)

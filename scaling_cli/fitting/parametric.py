@@ -40,7 +40,7 @@ def fit_runs(request: Request, *, progress: Callable[[int], None] | None = None)
     names = resembling(request, form)
     runs = runs._replace(notes=(*taken, *clear(names), *runs.notes))
     form = _counting(form, sample, runs)
-    with explained(runs, *names.values()):
+    with explained(runs, request.target, names):
         fit = fit_form(form, sample, Options(aim, request.draws, request.bootstrap, request.seed, progress))
     fit = fit if request.draws else with_normal_draws(fit)
     fit = fit._replace(law=_described(fit, form, sample))

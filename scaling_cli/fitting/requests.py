@@ -151,7 +151,9 @@ def read_columns(request: Request, names: Sequence[str]) -> tuple[Runs, Sample]:
     if not runs.used:
         raise NoAnswer(f"no run is left of {runs.read} read", "see what was dropped, and --where")
     _check_compute(request.runs, runs)
-    runs = _in_order(runs, [*words, request.target, *filter(None, [request.weights])], request.group)
+    runs = _in_order(
+        runs, [*sorted(words, key=_place), request.target, *filter(None, [request.weights])], request.group
+    )
     ratio = compute_ratio(runs.columns) if {"N", "D"} <= set(names) else None
     sample = sample_of(
         {name: runs.columns[word] for name, word in zip(names, words, strict=True)},
@@ -174,6 +176,12 @@ def _check_compute(path: str, runs: Runs) -> None:
                 path, f"row {row}: params are {n:g} and tokens {d:g}, whose 6ND is larger than any number",
                 "expected counts; leave the row out with --where, or read another unit with --columns",
             )  # fmt: skip
+
+
+def _place(word: str) -> tuple[int, str]:
+    """Return where a column stands among those that order the runs, wherever the formula names it."""
+    quantities = list(COLUMNS.values())
+    return (quantities.index(word) if word in quantities else len(quantities)), word
 
 
 def _in_order(runs: Runs, names: Sequence[str], group: str) -> Runs:

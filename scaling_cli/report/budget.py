@@ -55,4 +55,5 @@ def _ranged(row: Row, column: Column) -> str:
     text = format_quantity(value if isinstance(value, float) else None, column.kind)
     if not isinstance(low, float) or not isinstance(high, float):
         return text
-    return f"{text} ({format_quantity(low, column.kind)} to {format_quantity(high, column.kind)})"
+    ends = [format_quantity(end, column.kind) for end in (low, high)]
+    return text if ends == [text, text] else f"{text} ({ends[0]} to {ends[1]})"

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from scaling_cli.core.answers import UNCERTAIN as PLAN_ENDS
 from scaling_cli.core.answers import Plan
 from scaling_cli.core.comparisons import Rung, Spread
+from scaling_cli.core.costs import BY_UTILISATION
 from scaling_cli.core.laws import Law
 from scaling_cli.core.losses import UNCERTAIN as LOSS_ENDS
 from scaling_cli.core.losses import Loss
@@ -152,7 +153,8 @@ def interval_tables(rows: Sequence[Row], columns: Sequence[Column], laws: Iterab
     lines: list[Row] = []
     for row in rows:
         if row["law"] in levels and any(row.get(f"{column.key}_low") is not None for column in columns):
-            cells = {column.key: _interval(row, column) for column in columns}
+            known = {**row, "flops_low": None} if BY_UTILISATION in str(row["notes"]) else row
+            cells = {column.key: _interval(known, column) for column in columns}
             lines.append({"law": row["law"], "level": levels[str(row["law"])], **cells})
     texts = [column._replace(kind="text") for column in columns]
     return (Table("Intervals", [LAW, Column("level", "level"), *texts], lines),) if lines else ()
@@ -163,7 +165,7 @@ def _interval(row: Row, column: Column) -> str:
     if not isinstance(low, float) or not isinstance(high, float):
         return format_quantity(None, column.kind)
     ends = [format_quantity(end, column.kind) for end in (low, high)]
-    return ends[0] if low == high else " to ".join(ends)
+    return ends[0] if ends[0] == ends[1] else " to ".join(ends)
 
 
 def _relation_tables(rows: Sequence[Row], laws: Sequence[Law]) -> tuple[Table, ...]:

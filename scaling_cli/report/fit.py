@@ -40,6 +40,9 @@ LOSSES = [
 ]
 INSIDE = "refits take their own best N and D, and a new run those of the fit: plain intervals may end inside those of L"
 ANY_SPLIT = "the law rests on flops alone: any split of a budget has the same loss"
+NO_REFITS = "without refits a law through minima has no intervals: --draws 1000 refits"
+PLURALS = {"model size": "model sizes", "number of tokens": "numbers of tokens", "budget": "budgets", "": ""}
+LEVEL = 0.9  # of every interval
 ABOUT = [Column("what", "what"), Column("value", "value")]
 
 
@@ -114,6 +117,7 @@ def shared_keys(answer: "Answer | FrontierAnswer") -> dict[str, object]:
     return {
         "runs": {"read": answer.runs.read, "used": answer.runs.used, "dropped": dropped},
         "certificate": answer.fit.certificate._asdict(),
+        "intervals": {"source": answer.fit.spread.source, "level": LEVEL, "draws": len(answer.fit.draws)},
         "predictions": predictions,
         "held_out": answer.held._asdict() if predictions else None,
         "law": law_object(answer.law),
@@ -127,16 +131,19 @@ def _predictions(answer: "Answer | FrontierAnswer") -> list[Row]:
 def _held_note(answer: "Answer | FrontierAnswer") -> list[str]:
     """Say what the interval of a new run is made of."""
     held = answer.held
-    if not answer.predictions and not held.is_few:
+    if not (answer.predictions or held.is_few) or (held.is_few and answer.law.frontier):  # the fit says so itself
         return []
-    words = f"{held.scales} {held.kind}{'' if held.scales == 1 else 's'}"
+    if answer.law.frontier and not len(answer.fit.draws):
+        return [NO_REFITS]
+    words = f"{held.scales} {held.kind if held.scales == 1 else PLURALS[held.kind]}"
     if not held.is_known:
         why = f"a point estimate: the runs have {words}, fewer than three, which do not show how the law goes on"
         if not held.scales:
             why = "a point estimate: neither sizes nor budgets of the runs are known, to see how the law goes on"
         elif not held.is_few:
             why = f"no interval of a new run: of {words} none can be held out and leave enough for a law"
-        return [f"{why}; plain intervals take it on trust"]
+        plain = any(prediction.plain_loss_low is not None for prediction in answer.predictions)
+        return [f"{why}; plain intervals take it on trust" if plain else why]
     plural = "" if held.freedom == 1 else "s"
     times = f"{held.ratio:.3g}"
     errors = "no larger than what" if held.ratio == 1.0 else "about what" if times == "1" else f"{times} times what"

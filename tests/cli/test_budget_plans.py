@@ -296,3 +296,15 @@ def test_params_counted_from_a_config(ask: Ask, tmp_path: Path) -> None:
     assert (code, "--config and --params" in err) == (2, True)
     code, _, err = ask("--config", str(config), "--tokens", "2T", "--law", "chinchilla", "--law", "kaplan")
     assert (code, "differently" in err) == (2, True)
+
+
+def test_a_range_of_utilisation_is_no_interval_of_the_draws(ask: Ask, tmp_path: Path) -> None:
+    from scaling_cli.fitting import Request, fit_runs, save_fit
+
+    path = tmp_path / "my.yaml"
+    runs = Path(__file__).parents[2] / "examples" / "runs.csv"
+    save_fit(fit_runs(Request(str(runs), draws=40)), str(path))
+    _, out, _ = ask("--law", str(path), "--gpu h100 --gpus 512 --max days=30")
+    intervals = out.split("Intervals")[1].split("What it takes")[0]
+    assert "my   90 %   -  " in intervals
+    assert "low and high of flops are those of the usual utilisation, not of the draws" in out.replace("\n", " ")

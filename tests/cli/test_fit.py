@@ -587,3 +587,9 @@ def test_the_experts_of_a_routed_form_are_found_by_their_column(ask: Ask, tmp_pa
     found = parsed(ask(str(path), "-f", "json", "--draws", "0", "--form", "clark-2022-s-base"))
     assert {row["name"]: row["value"] for row in found["rows"]}["a"] == pytest.approx(a, rel=1e-3)
     assert (f"experts: column '{name}'" in found["notes"]) == (name != "experts")
+
+
+@pytest.mark.parametrize(("draws", "source"), [("0", "analytic"), ("40", "bootstrap")])
+def test_json_says_what_its_intervals_are(draws: str, source: str, ask: Ask) -> None:
+    found = parsed(ask(RUNS, "-f", "json", "--draws", draws))
+    assert (found["intervals"]["source"], found["intervals"]["level"]) == (source, 0.9)

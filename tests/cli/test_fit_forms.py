@@ -306,3 +306,17 @@ def test_a_loss_of_flops_alone_is_predicted_without_a_split(fit: Ask, ask: Ask, 
     assert "params N" not in shown.out
     refused = ask("plan", "--law", path, "--flops", "1e24")
     assert (refused.code, "rests on flops alone: any split has the same" in refused.err) == (3, True)
+
+
+def test_the_order_in_which_a_formula_is_written_moves_no_interval(fit: Ask) -> None:
+    texts = ("E + A / N**alpha + B / D**beta", "B / D**beta + A / N**alpha + E")
+    one, other = (
+        {
+            row["name"]: row
+            for row in json.loads(fit(RUNS, "--formula", text, "--draws", "40", "-f", "json").out)["rows"]
+        }
+        for text in texts
+    )
+    for name, row in one.items():
+        for key in ("value", "se", "low", "high"):
+            assert other[name][key] == pytest.approx(row[key], rel=1e-6), (name, key)

@@ -44,8 +44,22 @@ def refusal(ran: Any, code: int = 3) -> list[str]:
 )
 def test_a_misspelt_column_is_named_in_the_refusal(formula: str, name: str, column: str, fit: Ask) -> None:
     lines = refusal(fit(RUNS, "--formula", formula))
-    assert name in lines[0]
-    assert lines[1] == TAKEN.format(name, column)
+    assert lines[0] == f"error: {TAKEN.format(name, column)}"
+    assert lines[1].startswith("the runs do not determine E, ")
+    assert name in lines[1]
+    assert "e+" not in lines[1]
+    assert len(set(lines)) == len(lines) == 3
+
+
+def test_runs_without_compute_have_no_c_to_be_meant(fit: Ask, tmp_path: Path) -> None:
+    """The constant b and the factor of width**-c are one; only the table with flops has what c may stand for."""
+    table = tmp_path / "runs.csv"
+    rows = [(width, 2.0 + 30.0 / width**0.5) for width in (64, 128, 256, 384, 512, 768, 1024, 2048)]
+    for head, lines in (("", ""), (",flops", ",1e18")):
+        table.write_text(f"width,loss{head}\n" + "".join(f"{width},{loss:.4f}{lines}\n" for width, loss in rows))
+        said = refusal(fit(str(table), "--formula", "a + b + d / width**c"))
+        assert said[-1] == "add runs that spread further in width, or fix one of them with --fix"
+        assert (TAKEN.format("c", "C") in said) == bool(head)
 
 
 def test_a_coefficient_that_resembles_a_column_is_noted(fit: Ask) -> None:
@@ -71,6 +85,34 @@ def test_a_column_with_an_odd_name_stands_in_a_formula_by_its_letters(fit: Ask, 
     ran = fit(str(table), "--formula", "E + A / config_model_size**alpha + B / tokens**beta", "-f", "json", *FEW)
     usual = fit(RUNS, "--formula", "E + A / N**alpha + B / D**beta", "-f", "json", *FEW)
     assert [row["value"] for row in ran.rows] == pytest.approx([row["value"] for row in usual.rows], rel=1e-9)
+
+
+@pytest.mark.parametrize("method", ["parametric", "isoflop"])
+def test_losses_that_are_all_the_same_are_told_first(method: str, fit: Ask, tmp_path: Path) -> None:
+    head, *rows = Path(RUNS).read_text().splitlines()
+    table = tmp_path / "runs.csv"
+    table.write_text("\n".join([head, *(row.rpartition(",")[0] + ",2.5" for row in rows)]) + "\n")
+    assert refusal(fit(str(table), "--method", method))[0] == "error: every loss is 2.5"
+
+
+def test_a_budget_that_is_given_twice_is_answered_once(fit: Ask) -> None:
+    ran = fit(RUNS, "--at", "1e22", "--at", "1e22", "--at", "10e21", "-f", "json", *FEW)
+    found = json.loads(ran.out)
+    assert [row["flops"] for row in found["predictions"]] == [1e22]
+    assert len([note for note in found["notes"] if "outside the experimented range" in note]) == 1
+
+
+@pytest.mark.parametrize("options", [("--target", "ppl"), ("--columns", "loss=ppl")])
+def test_a_target_that_is_perplexity_by_its_name_is_asked_about(
+    options: tuple[str, ...], fit: Ask, tmp_path: Path
+) -> None:
+    table = tmp_path / "runs.csv"
+    table.write_text(Path(RUNS).read_text().replace("loss", "ppl", 1))
+    notes = json.loads(fit(str(table), *options, "-f", "json", *FEW).out)["notes"]
+    (said,) = [note for note in notes if "perplexity" in note]
+    assert said.endswith("is it perplexity? --columns 'loss=log(ppl)' reads nats per token")
+    logs = json.loads(fit(str(table), "--columns", "loss=log(ppl)", "-f", "json", *FEW).out)["notes"]
+    assert not [note for note in logs if "perplexity" in note]
 
 
 # rows that are left
@@ -166,6 +208,26 @@ def test_a_plain_interval_that_ends_inside_that_of_the_loss_is_explained_where_i
             ("--columns", "size"),
             ["error: --columns is 'size'", "expected NAME=VALUE, such as --columns params=1e9*size"],
         ),
+        (
+            ("--fix", "alhpa=0.35"),
+            [
+                "error: --fix names alhpa, which is no coefficient",
+                "did you mean alpha?",
+                "the coefficients: E, A, B, alpha, beta",
+            ],
+        ),
+        (
+            ("--where", " "),
+            ["error: --where is empty", "expected a condition, such as params < 400M; is a variable unset?"],
+        ),
+        (
+            ("--where", "name == 'hto'"),
+            [
+                f"error: {RUNS}: has no rows left: 36 outside --where",
+                "name is 'run-01', 'run-02', 'run-03', 'run-04', 'run-05', ...",
+                "expected at least one training run",
+            ],
+        ),
         (("--form", "nope"), ["error: no law has the preset name 'nope'", "`scaling laws` lists them all"]),
     ],
 )
@@ -188,6 +250,9 @@ def test_slips_in_options(argv: tuple[str, ...], said: list[str], fit: Ask) -> N
             "loss / log(2)",
             "is it bits per token? --columns 'loss=bits_per_token*log(2)' reads nats per",
         ),
+        ("bpc", "loss / log(2)", "is it bits per character? --columns 'loss=bpc*log(2)' reads nats per character"),
+        ("bits", "loss / log(2)", "is it in bits, logarithms to base 2? --columns 'loss=bits*log(2)' reads nats per"),
+        ("loss (bits)", "loss / log(2)", "in bits, logarithms to base 2? --columns 'loss=loss_bits*log(2)' reads nats"),
     ],
 )
 def test_another_measure_of_the_loss_is_converted_as_told(

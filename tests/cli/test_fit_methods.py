@@ -125,10 +125,18 @@ def test_two_budgets_have_no_interval(ask: Ask) -> None:
     assert any("fewer than three scales" in note for note in found["notes"])
 
 
+def test_two_budgets_say_so_once(ask: Ask) -> None:
+    at = ("--at", "1e24", "-f", "json", *FEW)
+    found = parsed(ask("fit", PALM, "--method", "isoflop", "--where", "flops < 5e21", *at))
+    assert found["predictions"][0]["plain_loss_low"] is None
+    assert len([note for note in found["notes"] if "a point estimate" in note]) == 1
+    assert not [note for note in found["notes"] if "plain" in note]
+
+
 @pytest.mark.parametrize(
     ("count", "said"),
     [
-        (2, "a point estimate: the runs have 2 budgets, fewer than three"),
+        (2, "fewer than three scales: a point estimate, no interval"),
         (3, "no interval of a new run: of 3 budgets none can be held out"),
         (4, "with the largest 1 of 4 budgets held out"),
     ],
@@ -269,3 +277,9 @@ def test_points_without_a_loss_are_dropped(ask: Ask) -> None:
     lines[40] = ",".join([*lines[40].split(",")[:2], "nan", "r1"])
     found = parsed(ask("fit", "-", "--method", "envelope", "-f", "json", *FEW, stdin="\n".join(lines) + "\n"))
     assert found["runs"]["dropped"][0]["count"] == 1
+
+
+def test_minima_without_refits_say_why_they_have_no_intervals(ask: Ask) -> None:
+    ran = ask("fit", PALM, "--method", "isoflop", "--draws", "0", "--at", "1e23")
+    assert "without refits a law through minima has no intervals: --draws 1000 refits" in ran.err + ran.out
+    assert "on trust" not in ran.err + ran.out

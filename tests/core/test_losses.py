@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scaling_cli.core.formulas import Formula
-from scaling_cli.core.laws import Law, Relation
+from scaling_cli.core.laws import Law, Relation, Variable
 from scaling_cli.core.losses import Loss, predict_loss
 from scaling_cli.errors import InputError, NoAnswer, ScalingError
 from scaling_cli.files.catalogue import law_ids, load_law
@@ -74,6 +74,32 @@ def test_of_both_or_of_compute_both_are_asked_for(law: Law) -> None:
         with pytest.raises(InputError, match=f"{law.id} needs --params and --tokens") as caught:
             predict_loss(law, params, tokens, {})
         assert caught.value.hints == ("such as --params 70B --tokens 1.4T",)
+
+
+SCALED = Law(
+    "scaled",
+    {"loss": Relation("loss", Formula("1.5 + 100 / x**0.5 + y"))},
+    variables={"x": Variable("x", default=Formula("D")), "y": Variable("y", default=0.0)},
+)
+
+
+@pytest.mark.parametrize("tokens", [None, 1e9])
+def test_a_setting_that_replaces_a_default_of_tokens_asks_for_none(tokens: float | None) -> None:
+    loss = predict_loss(SCALED, None, tokens, {"x": 1e4})
+    assert (loss.loss, loss.irreducible, loss.flops) == (2.5, None, None)
+    assert loss.notes == ("scaled: what is set decides its loss, which has no parts of N and D",)
+
+
+def test_a_setting_beside_it_asks_for_them_still() -> None:
+    with pytest.raises(InputError, match="scaled needs --tokens"):
+        predict_loss(SCALED, None, None, {"y": 0.5})
+
+
+@pytest.mark.parametrize("given", [{}, {"x": 1e6}])
+def test_a_form_says_first_that_it_is_one(given: dict[str, float]) -> None:
+    """Caballero et al. 2022 print no constants."""
+    with pytest.raises(NoAnswer, match="caballero-2022 is a form"):
+        predict_loss(LAWS["caballero-2022"], None, None, given)
 
 
 def test_a_limit_that_infinity_itself_does_not_have() -> None:

@@ -99,6 +99,37 @@ def test_corpus_read(read: Read, number: str) -> None:
         assert runs.notes == (DERIVED,)
 
 
+@pytest.mark.parametrize(
+    ("marked", "note"),
+    [
+        (["r2"], "1 row begins with # (row 3): it counts as a run; a line that is removed leaves its run out"),
+        (
+            ["r2", "r3"],
+            "2 rows begin with # (rows 3, 4): they count as runs; a line that is removed leaves its run out",
+        ),
+    ],
+)
+def test_a_run_that_looks_like_a_comment_counts_and_is_told(read: Read, marked: list[str], note: str) -> None:
+    text = GOOD
+    for name in marked:
+        text = text.replace(name, f"#{name}")
+    runs = read(text)
+    assert runs.used == 9
+    assert note in runs.notes
+    assert not [told for told in read(text, where="params > 1e9").notes if "#" in told]
+
+
+@pytest.mark.parametrize("text", [GOOD.replace("\nr", "\n#"), GOOD.replace("r2", "#N/A")])
+def test_names_that_all_begin_so_and_missing_ones_are_none(read: Read, text: str) -> None:
+    assert not [note for note in read(text).notes if "#" in note]
+
+
+def test_a_number_behind_the_mark_of_a_comment(refusal: Refusal) -> None:
+    message = refusal("params,tokens,loss\n1e8,1e9,3\n#2e8,1e9,2.9\n")
+    assert "row 2: params is '#2e8'" in message
+    assert "it begins with #: comments stand before the header alone, remove it" in message
+
+
 @pytest.mark.parametrize("number", REFUSED)
 def test_corpus_refused(refusal: Refusal, number: str) -> None:
     text, words = REFUSED[number]
@@ -221,6 +252,10 @@ class TestChosenColumns:
         runs = read(text, columns=columns)
         assert runs.columns == {"params": [1e8], "tokens": [2e9], "loss": [math.log(20.0)], "flops": [6 * 1e8 * 2e9]}
         assert runs.notes == (DERIVED,)
+
+    def test_a_usual_name_that_the_table_lacks_is_no_circle(self, refusal: Refusal) -> None:
+        message = refusal(GOOD, columns={"params": "1e9*size"})
+        assert message.startswith("has no column for size\n  is it 'params'?")
 
     def test_a_quantity_of_itself_is_the_column(self, read: Read) -> None:
         """Under its own name or a usual one."""
@@ -434,6 +469,24 @@ class TestRows:
         assert read(text, where="params > 1e8 and seed == 1").rows == [3, 4]
         assert read(text, where="seed == '1'").labels == {"seed": ["1", "1", "1"]}
         assert read(text, where="1 < 2").used == 4
+
+    @pytest.mark.parametrize("name", ["nll", "cross_entropy", "val/ce_loss"])
+    def test_a_name_of_a_loss_that_is_taken_last(self, read: Read, name: str) -> None:
+        runs = read(GOOD.replace("loss", name, 1))
+        assert runs.columns["loss"] == LOSSES
+        assert f"loss: column '{name}'" in runs.notes
+        beside = read(table("params", "tokens", name, "train_loss", rows=[(1e8, 1e9, 9, 3)]))
+        assert beside.columns["loss"] == [3.0]
+
+    def test_where_counts_rows_as_messages_do(self, read: Read) -> None:
+        runs = read(GOOD, where="row != 3 and row < 6 and tokens > 1e9")
+        assert runs.rows == [2, 4, 5]
+        assert runs.notes[0] == "3 of 9 rows satisfy row != 3 and row < 6 and tokens > 1e9"
+
+    @pytest.mark.parametrize("options", [{}, {"columns": {"row": "params/1e8", "loss": "loss + 0*row"}}])
+    def test_where_means_a_column_that_is_named_row(self, read: Read, options: dict[str, Any]) -> None:
+        text = table("row", "params", "tokens", "loss", rows=[(7, 7e8, 1e9, 3), (8, 8e8, 1e9, 2)])
+        assert read(text, where="row == 8", **options).rows == [2]
 
     def test_where_speaks_of_quantities_as_they_are_used(self, read: Read) -> None:
         text = "params,tokens,loss\n0.1,1e9,3\n10,1e9,2.9\n"

@@ -183,6 +183,25 @@ class TestRefusals:
         assert said.startswith(f"{path}: cannot write: there is no folder {tmp_path / 'none'}")
         assert f"mkdir -p {tmp_path / 'none'}" in said
 
+    @pytest.mark.skipif(os.name != "posix", reason="POSIX files")
+    @pytest.mark.parametrize(
+        ("name", "words"),
+        [
+            ("pipe.yaml", "is not a regular file\n  expected the name of a file on disk, which is to be written"),
+            ("loop.yaml", "cannot write: too many levels of symbolic links"),
+            ("folder.yaml", "is a directory"),
+        ],
+    )
+    def test_what_is_no_file_is_refused_before_there_is_a_law(self, name: str, words: str, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "pipe.yaml")
+        (tmp_path / "loop.yaml").symlink_to("loop.yaml")
+        (tmp_path / "folder.yaml").mkdir()
+        with pytest.raises(FileError) as caught:
+            check_target(str(tmp_path / name), force=True)
+        assert words in str(caught.value)
+        assert words in refusal(BASE, tmp_path / name, draws=NEW, force=True)
+        assert not list(tmp_path.glob("*.csv"))
+
     @pytest.mark.parametrize("name", ["law.yaml", "law.csv", "none/law.yaml"])
     def test_a_target_is_refused_before_there_is_a_law(self, name: str, tmp_path: Path) -> None:
         save(tmp_path / "law.yaml", OLD)

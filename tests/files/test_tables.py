@@ -64,6 +64,7 @@ ROWS = [("r0", "1e8", "3.5"), ("r1", "2e8", "3.2")]
 SAME = {
     "commas": "name,params,loss\nr0,1e8,3.5\nr1,2e8,3.2\n",
     "tabs": "name\tparams\tloss\nr0\t1e8\t3.5\nr1\t2e8\t3.2\n",
+    "a tab at the end": "name,params,loss\t\nr0,1e8,3.5\nr1,2e8,3.2\n",
     "semicolons": "name;params;loss\nr0;1e8;3.5\nr1;2e8;3.2\n",
     "quotes": '"name","params","loss"\n"r0","1e8","3.5"\n"r1","2e8","3.2"\n',
     "blanks": " name , params,loss \nr0, 1e8, 3.5\nr1, 2e8, 3.2\n",
@@ -196,6 +197,8 @@ def test_json_lines_below_a_comment(path: Path) -> None:
     found = read(path, '# mine\n\n{"a": 1}\n{"a": 2}\n')
     assert (found.header, found.rows) == (("a",), [(1,), (2,)])
     assert refusal(path, '# mine\n\n{"a": 1}\n{"a"\n').startswith("line 4: is not a JSON object")
+    said = refusal(path, '{"a": 1}\n#{"a": 2}\n')
+    assert said == "line 2: is not a JSON object\n  it begins with #: comments stand before the first run alone"
 
 
 @pytest.mark.parametrize(

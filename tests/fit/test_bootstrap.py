@@ -107,7 +107,8 @@ def test_a_note_says_how_many_refits_stopped_on_the_way(runs: Runs, fit: Solve, 
     )
     notes = fit(preset_form(load_law("caballero-2022"), ["x"]), {"x": x, "L": kinked}, draws=200).notes
     assert any("of 200 refits stopped on the way" in note for note in notes)
-    assert not any("stopped on the way" in note for note in fit(chinchilla, runs(100), draws=200).notes)
+    for noise in (0.01, 0.0):  # without noise a refit has no slope to lose
+        assert not any("stopped on the way" in note for note in fit(chinchilla, runs(100, noise), draws=200).notes)
 
 
 def test_a_refit_of_the_same_runs_is_the_fit(runs: Runs, fit: Solve, chinchilla: Form) -> None:

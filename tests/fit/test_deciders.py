@@ -1,5 +1,7 @@
 """One run that decides the exponents is named; a run among equals, however noisy, is not."""
 
+import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -45,6 +47,13 @@ def two_ratios(seed: int, *, off: float = 0.05, count: int = 5) -> Columns:
 def grid(seed: int, noise: float) -> Columns:
     params, tokens = np.meshgrid(np.geomspace(3e7, 3e9, 5), np.geomspace(1e9, 1e11, 5))
     return with_losses(params.ravel(), tokens.ravel(), noise, seed)
+
+
+def lone(seed: int, noise: float = 0.005, times: float = 14.0) -> Columns:
+    """Return twelve small runs, four sizes at three ratios, and one of so many times the largest size."""
+    params = np.repeat(np.geomspace(5e7, 5e8, 4), 3)
+    tokens = params * np.tile([5.0, 20.0, 80.0], 4)
+    return with_losses(np.append(params, times * 5e8), np.append(tokens, times * 1e10), noise, seed)
 
 
 def notes(fit: Fit, flops: float | None = 1e21) -> list[str]:
@@ -104,6 +113,47 @@ def test_an_outlier_that_moves_nothing_is_not_named(fit: MakeFit, chinchilla: Fo
     columns = grid(0, 0.003)
     columns["L"][12] *= 1.05  # in the middle
     assert notes(fit(chinchilla, columns)) == []
+
+
+@pytest.mark.parametrize("seed", [1, 2, 10])
+def test_no_exponent_that_the_others_allow_is_named(seed: int, fit: MakeFit, chinchilla: Form) -> None:
+    """The smallest run, 2 % off, moves beta out of the others' interval, and alpha by a standard error inside of it."""
+    columns = {name: values[:12] for name, values in lone(seed, 0.003).items()}
+    columns["L"][0] *= 1.02
+    (note,) = notes(fit(chinchilla, columns, "ls-log"))
+    told = re.findall(r"(\S+) \((\S+) with it, \S+ without, 90 % (\S+) to (\S+)\)", note)
+    assert [name for name, *_ in told] == ["beta"]
+    assert [name for name, value, low, high in told if float(low) <= float(value) <= float(high)] == []
+
+
+@pytest.mark.parametrize("name", ["huber-log", "ls-log"])
+@pytest.mark.parametrize("seed", [0, 1, 3, 4, 10])
+def test_a_lone_large_run_with_tokens_ten_times_too_small(name: str, seed: int, fit: MakeFit, chinchilla: Form) -> None:
+    """The others predict it within a wide interval, but of one such run noise takes hardly any out of it.
+
+    By squares some refits without a run end where the floor has no effect, and no error.
+    """
+    columns = lone(seed)
+    columns["D"][-1] /= 10.0
+    (note,) = notes(fit(chinchilla, columns, name))
+    assert note.startswith(f"the run of row {LONE} alone decides ")
+    assert "alpha (" in note
+
+
+@pytest.mark.parametrize("name", ["huber-log", "ls-log"])
+def test_a_lone_large_run_that_is_right_is_not_named(name: str, fit: MakeFit, chinchilla: Form) -> None:
+    """1 of 120 at four times the largest size, 4 of 120 at 14 times, by either objective, when the limits were set."""
+    told = [note for seed in range(20) for note in notes(fit(chinchilla, lone(seed, 0.01, 4.0), name))]
+    assert [note for note in told if f"row {LONE} " in note] == []
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_run_in_other_units_that_takes_the_floor_to_zero(seed: int, fit: MakeFit, chinchilla: Form) -> None:
+    params = np.repeat(np.geomspace(1e8, 1.6e9, 5), 4)
+    columns = with_losses(params, params * np.tile([5.0, 10.0, 20.0, 40.0], 5), 0.003, seed)
+    columns["L"][3] /= math.log(2.0)
+    (note,) = notes(fit(chinchilla, columns, "ls-log"))
+    assert note.startswith("the run of row 4 alone decides exponent a (0.04")
 
 
 def test_nothing_where_one_run_cannot_decide(monkeypatch: pytest.MonkeyPatch, fit: MakeFit, chinchilla: Form) -> None:

@@ -86,6 +86,31 @@ def test_refits_far_from_the_fit_arrive(seed: int, fit: MakeFit, chinchilla: For
     assert found.objective.value(residuals, rest.weights)[0] == pytest.approx(point.objective, rel=1e-6)
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_refits_without_the_run_that_took_the_floor_to_zero(seed: int, fit: MakeFit, chinchilla: Form) -> None:
+    """With a loss in bits among losses in nats E ends at zero, where no slope leads away from; without it E is back."""
+    params = np.repeat(np.geomspace(1e8, 1.6e9, 5), 4)
+    tokens = params * np.tile([5.0, 10.0, 20.0, 40.0], 5)
+    losses = 1.82 + 482.0 / params**0.348 + 2085.0 / tokens**0.366
+    losses *= np.exp(0.003 * np.random.default_rng(seed).standard_normal(20))
+    losses[3] /= math.log(2.0)
+    found = fit(chinchilla, {"N": params, "D": tokens, "L": losses}, "ls-log")
+    assert found.point.vanished[0]
+    question = question_of(found, BUDGET)
+    before = question.answers(found.point.inner[None])[0]
+    moves = influence(found, question).moves
+    for run in (3, 0, 19):
+        _, point = optimum(found.form, found.sample.part(np.arange(20) != run), Options(found.objective))
+        assert moves[run] == pytest.approx(question.answers(point.inner[None])[0] / before - 1.0, rel=1e-5)
+    assert np.abs(moves).argmax() == 3
+
+
+def test_runs_do_not_follow_a_coefficient_without_any_effect(fitted: Fit) -> None:
+    inner = fitted.point.inner.copy()
+    inner[0] = -1000.0  # E = 0 to the last bit
+    assert hat_values(fitted._replace(point=fitted.point._replace(inner=inner))).sum() == pytest.approx(4.0, rel=1e-9)
+
+
 def test_first_steps_find_the_strongest_of_many_runs(
     runs: MakeRuns, fit: MakeFit, chinchilla: Form, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from scaling_cli.core.runs import first_bad, replicate_note
 from scaling_cli.fit import curves, power_laws, valley_noise
 from scaling_cli.fit.curves import CLOSE, EDGE, NEAREST, WIDTH, Thinned, curves_of, smooth_curve, thin, with_noise
-from scaling_cli.fit.envelopes import envelope_minima, stretches
+from scaling_cli.fit.envelopes import envelope_minima
+from scaling_cli.fit.handovers import borders
 from scaling_cli.fit.isoflops import TOLERANCE, budgets, isoflop_minima
 from scaling_cli.fit.minima import Minima
 from scaling_cli.fit.ordering import canonical_order
@@ -160,33 +161,27 @@ def plain_row(logs: Any, weights: Any, at: float) -> Any:
     return np.linalg.solve(powers.T @ (powers * share[:, None]), powers.T * share)[0]
 
 
-@given(SEEDS, st.integers(1, 6), st.integers(1, 3))
-def test_stretches_are_found_size_by_size(seed: int, sizes: int, draws: int) -> None:
+@given(SEEDS, st.integers(2, 6), st.integers(1, 3))
+def test_borders_are_found_pair_by_pair(seed: int, sizes: int, draws: int) -> None:
     rng = np.random.default_rng(seed)
     grid = np.arange(12.0)
     losses = np.cumsum(rng.normal(size=(draws, sizes, grid.size)), axis=2)
     begin, length = rng.integers(0, 6, size=sizes), rng.integers(2, 12, size=sizes)
     losses[:, (grid < begin[:, None]) | (grid >= (begin + length)[:, None])] = np.inf
-    middles = stretches(losses, grid)[0]
-    assert middles.shape == (draws, sizes)
-    expected = [[plain_middle(draw, i, grid) for i in range(sizes)] for draw in losses]
-    assert middles == pytest.approx(np.array(expected), nan_ok=True)
+    expected = [[plain_border(draw[i], draw[i + 1]) for i in range(sizes - 1)] for draw in losses]
+    assert borders(losses, grid) == pytest.approx(np.array(expected), nan_ok=True)
 
 
-def plain_middle(losses: Any, size: int, grid: Any) -> float:
-    """Return the middle of a size's stretch, or NaN where others do not pass it on both sides."""
-    best = losses.argmin(axis=0)
-    mine = np.flatnonzero(best == size)
-    if not mine.size:
+def plain_border(smaller: Any, larger: Any) -> float:
+    """Return where the larger passes the smaller, budgets being 0, 1, 2 ...: the sign change with the best areas."""
+    lead = {i: larger[i] - smaller[i] for i in range(smaller.size) if np.isfinite(larger[i] + smaller[i])}
+    if not lead:
         return math.nan
-    first, last = int(mine[0]), int(mine[-1])
-    if first == 0 or last == grid.size - 1:
-        return math.nan
-    reaches = np.isfinite(losses)
-    begins = reaches[best[first - 1], first] and reaches[size, first - 1]
-    finishes = reaches[best[last + 1], last] and reaches[size, last + 1]
-    beside = reaches[:size, first].any() and reaches[size + 1 :, last].any()
-    return float(grid[mine].mean()) if begins and finishes and beside else math.nan
+    area = {i: sum(lead[j] for j in lead if j <= i) for i in lead}
+    best = max(area, key=area.__getitem__)
+    if area[best] <= 0.0:
+        return -math.inf
+    return best + lead[best] / (lead[best] - lead[best + 1]) if best + 1 in lead else math.inf
 
 
 def test_an_envelope_does_not_hang_on_how_its_smoother_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:

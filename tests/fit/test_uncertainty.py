@@ -130,3 +130,27 @@ def test_refits_that_run_away_are_noted(runs: Runs, fit: Solve, chinchilla: Form
     (note,) = far_ends(found.names, found.values, spread, found.point)
     assert note.startswith("resampled runs do not determine B: the 90 % interval goes beyond 1e+06 times")
     assert list(far_ends(found.names, found.values, found.spread, found.point)) == []
+
+
+@pytest.mark.parametrize("name", ["huber-log", "ls-log", "ls"])
+def test_without_refits_groups_count_too(name: str, fit: Solve) -> None:
+    """Groups of runs that share an offset: few numbers behind many runs, as refits by group show."""
+    rng = np.random.default_rng(3)
+    groups = np.repeat(np.arange(12), 8)
+    columns = {"x": rng.uniform(0.0, 1.0, 12)[groups], "L": np.zeros(96)}
+    offset = 0.02 * rng.standard_normal(12)[groups] + 0.002 * rng.standard_normal(96)
+    columns["L"] = (2.0 + columns["x"]) * np.exp(offset)
+    line = formula_form("k + c * x", ["x"], positive=None, target="L")
+    alone, grouped, refitted = (
+        fit(line, columns, name, **more).spread.errors
+        for more in ({}, {"groups": groups}, {"groups": groups, "draws": 400})
+    )
+    assert (grouped > 1.8 * alone).all()
+    assert grouped == pytest.approx(refitted, rel=0.35)
+
+
+def test_groups_of_one_run_are_runs(runs: Runs, fit: Solve, chinchilla: Form) -> None:
+    """The sandwich of each run's own score, but for the factor n / (n - 1) of so many groups."""
+    found = fit(chinchilla, runs(60))
+    asked = (found.problem, found.objective, found.point, np.ones(60))
+    assert analytic(*asked, np.arange(60)) == pytest.approx(60.0 / 59.0 * analytic(*asked), rel=1e-9)
