@@ -32,7 +32,7 @@ FAR_OFF = 1e4  # times its start: where a coefficient may have run away
 LOST = 1e100  # times its start: where it has, though derivatives that underflow say otherwise
 NOTHING = 1e-6  # share of the residuals: below it an e-fold of a coefficient does nothing
 LEVEL = 1e-140  # largest slope of all residuals together, below which only underflow is left
-ROUNDED = 1e16  # condition numbers above are rounding alone: 1 / 2**-53
+ROUNDED = 1e15  # condition numbers above are rounding alone, or nearly: 2**52 is 4.5e15
 ROUNDING = 1e-13  # of residuals, relative to the target
 
 

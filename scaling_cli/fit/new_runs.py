@@ -40,8 +40,6 @@ def new_runs(fit: Fit, data: Mapping[str, Array], held: HoldOut, *, seed: int = 
     if len(fit.draws):
         cloud = _new_cloud(fit, columns, seed)
         plain = np.nanquantile(cloud, [0.5 - level / 2.0, 0.5 + level / 2.0], axis=0)
-    elif fit.point.vanished.any():  # nothing says how far from zero it may be
-        plain = np.full((2, *center.shape), np.nan)
     else:
         variance = new_run_variance(fit.problem, fit.point, fit.objective, fit.sample.weights, columns)
         half = float(stdtrit(freedom, 0.5 + level / 2.0)) * np.sqrt(variance)

@@ -17,8 +17,8 @@ KIND = "normal draws"
 ENOUGH_RUNS = 1 << 8  # to tell the law of a draw; of more, so many are taken evenly
 SEARCH = Search(exact=False, steps=30, damping=0.0, enough=1e-6)  # from the fit to a draw, whose predictions are given
 VANISHED = (
-    "{} ended at zero, and without refits nothing says how far from zero it may be: no interval of it, nor of what "
-    "follows from the law; --draws 1000 refits"
+    "{} ended at zero, and without refits nothing says how far from zero it may be: no interval of it, nor of "
+    "exponents and optima, and that of a new run takes it for zero; --draws 1000 refits"
 )
 SINGULAR = "without refits no interval of what follows from the law: the covariance is not finite; --draws 1000 refits"
 
