@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from scaling_cli.fit.fits import Fit
+from scaling_cli.errors import InputError, NoAnswer
+from scaling_cli.fit.fits import Fit, Options, optimum, started_at
 from scaling_cli.fit.optima import LAST
 from scaling_cli.fit.questions import Question
 from scaling_cli.fit.slopes import Cost
@@ -26,6 +27,9 @@ STEPS = 60
 ARRIVED = 1e-6  # relative gradient at which a refit is done
 PATIENT = Search(exact=False, steps=100, damping=0.1)
 FROM_ABOVE = LAST._replace(steps=40, enough=1e-9)  # enough to tell which come to rest above zero; ours
+CONFIRMED = 4  # refits that move the answer most, which are fitted anew from several starts
+MOST_RUNS = 2000  # of more runs none is
+STARTS = 4  # beside the optimum of the whole
 NUDGE = 1e-5  # of an inner value, for the slope of the answer
 NEARLY_ALL = 1e-3  # least part of a run that others determine too: a full leverage would make its step infinite
 
@@ -49,8 +53,11 @@ def influence(fit: Fit, question: Question) -> Influence:
     with np.errstate(all="ignore"):
         moves = np.expm1(_first_steps(fit) @ _slope(fit, question))
         chosen = _chosen(fit, moves)
-        for block in (chosen[i : i + BLOCK] for i in range(0, chosen.size, BLOCK)):
-            moves[block] = question.answers(refits_without(fit, block)) / before - 1.0
+        blocks = [chosen[i : i + BLOCK] for i in range(0, chosen.size, BLOCK)]
+        inner = np.vstack([refits_without(fit, block) for block in blocks])
+        moves[chosen] = question.answers(inner) / before - 1.0
+        for i in _largest(moves[chosen], CONFIRMED if fit.sample.size <= MOST_RUNS else 0):
+            moves[chosen[i]] = question.answers(_lower(fit, int(chosen[i]), inner[i])[None])[0] / before - 1.0
     refitted = np.zeros(moves.size, dtype=bool)
     refitted[chosen] = True
     return Influence(hat_values(fit), moves, refitted)
@@ -92,6 +99,17 @@ def refits_without(fit: Fit, runs: Array) -> Array:
     if fit.objective.delta > 0.0 and late.size:
         _keep_lower(found, descend(fit.problem, path[-1].part(late), found.inner[late], PATIENT), late)
     return found.inner
+
+
+def _lower(fit: Fit, run: int, inner: Array) -> Array:
+    """Return the lower of a refit without a run, inner values (k,), and the optimum from several starts."""
+    others = fit.sample.part(np.arange(fit.sample.size) != run)
+    try:
+        problem, point = optimum(started_at(fit.form, fit.point), others, Options(fit.objective), starts=STARTS)
+    except (InputError, NoAnswer):
+        return inner
+    value = float(fit.objective.value(problem.residuals(inner[None]), others.weights)[0])
+    return point.inner if point.objective < value else inner
 
 
 def _pulling(fit: Fit, runs: Array) -> Array:
@@ -160,9 +178,13 @@ def _slope(fit: Fit, question: Question) -> Array:
 
 def _chosen(fit: Fit, moves: Array) -> Array:
     """Return the numbers of the runs to refit without: all of a few, else those with the largest first steps."""
-    count = min(moves.size, max(FEWEST_REFITS, WORK // (moves.size * len(_thresholds(fit)))))
+    return np.sort(_largest(moves, max(FEWEST_REFITS, WORK // (moves.size * len(_thresholds(fit))))))
+
+
+def _largest(moves: Array, count: int) -> Array:
+    """Return the places of the largest moves, what is not finite among them."""
     size = np.where(np.isfinite(moves), np.abs(moves), np.inf)
-    return np.sort(np.argpartition(-size, count - 1)[:count])
+    return np.argsort(-size, kind="stable")[:count]
 
 
 def _thresholds(fit: Fit) -> list[float]:

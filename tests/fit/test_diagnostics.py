@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from scaling_cli.fit.objectives import objective
 from scaling_cli.fit.predictions import Answer
 from scaling_cli.fit.questions import question_of, split_of
 from scaling_cli.fit.sensitivity import cases
+from scaling_cli.fitting import Request, fit_runs
 
 Columns = dict[str, Any]
 MakeRuns = Callable[..., Columns]
@@ -263,3 +265,13 @@ def test_a_floor_of_zero_has_every_diagnostic(name: str, runs: MakeRuns, fit: Ma
     ways = cases(found, question_of(found, BUDGET))
     assert [way.case for way in ways if way.answer is None] == []
     assert len(dimensions(found)) == 2
+
+
+def test_the_answer_without_a_run_is_that_of_the_lower_of_two_minima() -> None:
+    """Without row 28 of the example a descent from the fit ends in a minimum that is none of the lowest."""
+    path = str(Path(__file__).parents[2] / "examples" / "runs.csv")
+    whole = Request(path, formula="E + (A / N**(al / be) + B / D)**be", positive="all", draws=0, at=(1e23,))
+    answer, without = fit_runs(whole), fit_runs(whole._replace(where="row != 28"))
+    table = diagnose(answer).residuals
+    move = without.predictions[0].params / answer.predictions[0].params - 1.0
+    assert table.influence[list(table.rows).index(28)] == pytest.approx(move, rel=1e-6)
