@@ -108,4 +108,5 @@ def _run() -> None:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     finally:
+        gc.enable()
         gc.freeze()  # the process ends: nothing is looked through for garbage on the way out

@@ -28,7 +28,7 @@ class Plan(NamedTuple):
     `optimal_params`, `optimal_loss`, `flops_same_loss` and `waste` compare a given run with the minimum of the loss
     surface at the same flops; `outside` says how far beyond the experimented range the answer lies; `answered` is
     False where the law could not answer at all, which `notes` explain; `low` and `high` are the ends of intervals by
-    name, where the law carries draws.
+    name, where the law carries draws, but for the names in `ranged`: of the usual utilisation, where none was given.
 
     What a machine, limited data or inference make of it follows: accelerator-hours, days, dollars and MWh of training,
     bytes of the weights, unique tokens and passes over them, tokens served, and FLOPs and dollars of training and
@@ -51,6 +51,7 @@ class Plan(NamedTuple):
     answered: bool = True
     low: Mapping[str, Value] = {}
     high: Mapping[str, Value] = {}
+    ranged: tuple[str, ...] = ()
     gpu_hours: Value | None = None
     days: Value | None = None
     dollars: Value | None = None

@@ -61,10 +61,10 @@ def _with_cost_range(plan: Plan, demands: Demands, flops_given: bool) -> Plan:
     if demands.hours_given:
         low, high = ({"flops": plan.flops * mfu / machine.mfu} for mfu in MFU_RANGE)
         notes = (*plan.notes, f"{plan.law}: {BY_UTILISATION}") if plan.low else plan.notes
-        return plan._replace(low={**plan.low, **low}, high={**plan.high, **high}, notes=notes)
+        return plan._replace(low={**plan.low, **low}, high={**plan.high, **high}, ranged=("flops",), notes=notes)
     ends = [{name: cost(machine.at(mfu), name, plan.flops) for name in COSTS} for mfu in reversed(MFU_RANGE)]
     low, high = ({name: value for name, value in end.items() if value is not None} for end in ends)
-    return plan._replace(low={**plan.low, **low}, high={**plan.high, **high})
+    return plan._replace(low={**plan.low, **low}, high={**plan.high, **high}, ranged=tuple(low))
 
 
 def is_bound_by_machine(demands: Demands) -> bool:

@@ -164,7 +164,7 @@ def _with_interval(plan: Plan, law: Law, known: Mapping[str, Value], ask: Callab
 
     names = [name for name in UNCERTAIN if getattr(plan, name) is not None]
     low, high, notes = interval(law, ask, check_knowns(known) if known else {}, names)
-    assumed = (f"{law.id}: {BY_UTILISATION}",) if "flops" in plan.low else ()
+    assumed = (f"{law.id}: {BY_UTILISATION}",) if "flops" in plan.ranged else ()
     notes = (*plan.notes, *without_interval(plan, law), *notes, *assumed)
     return plan._replace(low={**low, **plan.low}, high={**high, **plan.high}, notes=notes)
 
@@ -202,4 +202,5 @@ def with_flops_range(plan: Plan, asked: Constrained, known: Mapping[str, Value],
             ends.append(asked.surface(at).flops(*asked.solve(known, at)))
         except (InputError, NoAnswer):
             return plan
-    return plan._replace(low={**plan.low, "flops": ends[0]}, high={**plan.high, "flops": ends[1]})
+    low, high = ({**side, "flops": end} for side, end in zip((plan.low, plan.high), ends, strict=True))
+    return plan._replace(low=low, high=high, ranged=(*plan.ranged, "flops"))

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from scaling_cli.core.answers import UNCERTAIN as PLAN_ENDS
 from scaling_cli.core.answers import Plan
 from scaling_cli.core.comparisons import Rung, Spread
-from scaling_cli.core.costs import BY_UTILISATION
 from scaling_cli.core.laws import Law
 from scaling_cli.core.losses import UNCERTAIN as LOSS_ENDS
 from scaling_cli.core.losses import Loss
@@ -19,7 +18,7 @@ PARAMS = Column("params", "params N", "params", "count")
 TOKENS = Column("tokens", "tokens D", "tokens", "count")
 RATIO = Column("tokens_per_param", "D/N", "ratio", "tokens per param")
 RANGED = ("flops", "gpu_hours", "days", "dollars", "energy_mwh")  # what an assumed utilisation leaves open
-HIDDEN = ("outside", "answered", "low", "high")
+HIDDEN = ("outside", "answered", "low", "high", "ranged")
 
 
 def plan_report(plans: Sequence[Plan], laws: Sequence[Law]) -> Report:
@@ -153,14 +152,16 @@ def interval_tables(rows: Sequence[Row], columns: Sequence[Column], laws: Iterab
     lines: list[Row] = []
     for row in rows:
         if row["law"] in levels and any(row.get(f"{column.key}_low") is not None for column in columns):
-            known = {**row, "flops_low": None} if BY_UTILISATION in str(row["notes"]) else row
-            cells = {column.key: _interval(known, column) for column in columns}
+            cells = {column.key: _interval(row, column) for column in columns}
             lines.append({"law": row["law"], "level": levels[str(row["law"])], **cells})
     texts = [column._replace(kind="text") for column in columns]
     return (Table("Intervals", [LAW, Column("level", "level"), *texts], lines),) if lines else ()
 
 
 def _interval(row: Row, column: Column) -> str:
+    ranged = row.get("ranged")
+    if isinstance(ranged, tuple) and column.key in ranged:
+        return format_quantity(None, column.kind)
     low, high = (row.get(f"{column.key}_{side}") for side in ("low", "high"))
     if not isinstance(low, float) or not isinstance(high, float):
         return format_quantity(None, column.kind)
